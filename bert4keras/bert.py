@@ -1,0 +1,356 @@
+# -*- coding: utf-8 -*-
+"""The model, whole, in one module: BERT, its variants, and how official weights get in and out.
+
+Read `BertModel` top to bottom; to change its inside, subclass it and override one of
+
+    attention_mask(token_ids, segment_ids)      which position sees which
+    transformer_block(x, mask, index)           the inside of block `index`
+    after_block(x, index)                       what happens behind each block
+    variable_names()                            which layer holds which variable of the checkpoint
+
+and it still loads official weights. The layers' names are those of keras-bert where it has them.
+
+Shapes: B batch, T tokens, D hidden, E embedding, V vocabulary.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import logging
+import os
+
+import numpy as np
+
+from bert4keras import backend
+from bert4keras.backend import keras
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.families import (BLOCK, HEAD_ARGUMENTS, activation_name, find_release, hugging_face_names,
+                                 is_transposed, open_variables, read_config, some, strip_transposed)
+from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
+                               BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
+                               BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
+
+logger = logging.getLogger(__name__)
+
+
+class BertModel(object):
+    """BERT as a Keras model of token ids and segment ids.
+
+    Args:
+        config: path of the config file, or a mapping with its fields; see `families.read_config`.
+        with_pool: whether to put out the pooled vector of the first token, [B, D].
+        with_nsp: whether to put out the next sentence's probabilities [B, 2] in its stead.
+        with_mlm: whether to put out the masked language model's probabilities [B, T, V].
+        keep_words: sequence of token ids, or None for all: the vocabulary to keep, in its new order.
+            V is then its length, and the model's token ids are positions in it.
+        gelu: 'erf', 'tanh' or None (what `backend.set_gelu` says): the GELU that the config's
+            `hidden_act: gelu` means.
+
+    Attributes:
+        config: dict, the checked config.
+        model: the Keras model, once `build` was called. Inputs [token ids, segment ids], int [B, T];
+            output the last hidden states [B, T, D], or the heads that were asked for.
+    """
+
+    application = 'encoder'
+
+    def __init__(self, config, with_pool=False, with_nsp=False, with_mlm=False, keep_words=None, gelu=None):
+        self.config = read_config(config)
+        self.with_pool, self.with_nsp, self.with_mlm = with_pool, with_nsp, with_mlm
+        self.keep_words = check_keep_words(keep_words, self.config)
+        if gelu is None and self.config['hidden_act'] == 'gelu':
+            gelu = backend.get_gelu()
+        self.activation = activation_name(self.config['hidden_act'], gelu)
+        self.model = None
+        self._layers = {}
+
+    # -------------------------------------------------------------- the graph
+
+    def build(self):
+        """Builds `self.model`, with random weights, and returns it."""
+        token_ids = keras.layers.Input(shape=(None,), dtype='int32', name='Input-Token')  # [B, T]
+        segment_ids = keras.layers.Input(shape=(None,), dtype='int32', name='Input-Segment')  # [B, T]
+        x, table = self.embed(token_ids, segment_ids)
+        mask = self.attention_mask(token_ids, segment_ids)
+        for index in range(self.config['num_hidden_layers']):
+            x = self.transformer_block(x, mask, index)
+            x = self.after_block(x, index)
+        self.model = keras.models.Model([token_ids, segment_ids], self.put_out(x, table))
+        return self.model
+
+    def layer(self, cls, name, **arguments):
+        """The layer called `name`, made at the first call, the same one afterwards (so it is shared)."""
+        if name not in self._layers:
+            if issubclass(cls, BertLayer):
+                arguments.setdefault('initializer_range', self.config['initializer_range'])
+            if cls is BertLayerNorm:
+                arguments.setdefault('epsilon', self.config['layer_norm_eps'])
+            self._layers[name] = cls(name=name, **arguments)
+        return self._layers[name]
+
+    def dropout(self, x, name):
+        """Dropout at the config's rate for hidden states; no layer where the rate is 0."""
+        rate = self.config['hidden_dropout_prob']
+        return self.layer(keras.layers.Dropout, name, rate=rate)(x) if rate else x
+
+    def embed(self, token_ids, segment_ids):
+        """Ids [B, T] -> (embeddings [B, T, D], the table of word embeddings [V, E])."""
+        config = self.config
+        vocab_size = config['vocab_size'] if self.keep_words is None else len(self.keep_words)
+        x, table = self.layer(BertTokenEmbedding, 'Embedding-Token', vocab_size=vocab_size,
+                              embedding_size=config['hidden_size'])(token_ids)
+        segments = self.layer(BertSegmentEmbedding, 'Embedding-Segment',
+                              type_vocab_size=config['type_vocab_size'],
+                              embedding_size=config['hidden_size'])(segment_ids)
+        x = self.layer(keras.layers.Add, 'Embedding-Token-Segment')([x, segments])
+        x = self.layer(BertPositionEmbedding, 'Embedding-Position',
+                       max_position_embeddings=config['max_position_embeddings'])(x)
+        x = self.layer(BertLayerNorm, 'Embedding-Norm')(x)
+        return self.dropout(x, 'Embedding-Dropout'), table
+
+    def attention_mask(self, token_ids, segment_ids):
+        """Which position sees which: ids [B, T] -> boolean [B, T or 1, T], True = attend."""
+        return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
+                          pad_token_id=self.pad_token_id())([token_ids, segment_ids])
+
+    def pad_token_id(self):
+        """The id of padding in this model's vocabulary."""
+        pad = self.config['pad_token_id']
+        return pad if self.keep_words is None else self.keep_words.tolist().index(pad)
+
+    def transformer_block(self, x, mask, index):
+        """Block `index`, from 0: x [B, T, D] under the mask -> [B, T, D]."""
+        attention = 'Encoder-%d-MultiHeadSelfAttention' % (index + 1)
+        y = self.layer(BertSelfAttention, attention, num_attention_heads=self.config['num_attention_heads'],
+                       dropout_rate=self.config['attention_probs_dropout_prob'])([x, mask])
+        x = self.add_and_norm(x, y, attention)
+        feed_forward = 'Encoder-%d-FeedForward' % (index + 1)
+        y = self.layer(BertFeedForward, feed_forward, intermediate_size=self.config['intermediate_size'],
+                       activation=self.activation)(x)
+        return self.add_and_norm(x, y, feed_forward)
+
+    def add_and_norm(self, x, y, name):
+        """What follows each half of a block: norm(x + dropout(y))."""
+        y = self.dropout(y, name + '-Dropout')
+        return self.layer(BertLayerNorm, name + '-Norm')(self.layer(keras.layers.Add, name + '-Add')([x, y]))
+
+    def after_block(self, x, index):
+        """A hook: the hidden states [B, T, D] behind block `index`, to be returned, changed or not."""
+        return x
+
+    def put_out(self, x, table):
+        """The model's output, from the last hidden states: the heads asked for, or `x` itself."""
+        outputs = []
+        if self.with_pool or self.with_nsp:
+            y = self.layer(BertFirstToken, 'Pooler')(x)
+            y = self.layer(BertDense, 'Pooler-Dense', units=self.config['hidden_size'], activation='tanh')(y)
+            if self.with_nsp:
+                y = self.layer(BertDense, 'NSP-Proba', units=2, activation='softmax')(y)
+            outputs.append(y)
+        if self.with_mlm:
+            y = self.layer(BertDense, 'MLM-Dense', units=self.config['hidden_size'],
+                           activation=self.activation)(x)
+            y = self.layer(BertLayerNorm, 'MLM-Norm')(y)
+            outputs.append(self.layer(BertTokenProbability, 'MLM-Proba')([y, table]))
+        return outputs if len(outputs) > 1 else (outputs + [x])[0]
+
+    # -------------------------------------------------------------- weights
+
+    def variable_names(self):
+        """OrderedDict: layer name -> Google's names of the variables that are its weights, in order.
+
+        A name ends in ".T" where the layer holds the variable transposed.
+        """
+        names = collections.OrderedDict([
+            ('Embedding-Token', ['bert/embeddings/word_embeddings']),
+            ('Embedding-Segment', ['bert/embeddings/token_type_embeddings']),
+            ('Embedding-Position', ['bert/embeddings/position_embeddings']),
+            ('Embedding-Norm', ['bert/embeddings/LayerNorm/gamma', 'bert/embeddings/LayerNorm/beta']),
+        ])
+        parts = list(BLOCK)  # in the order of the weights of these four layers
+        for index in range(self.config['num_hidden_layers']):
+            block = ['bert/encoder/layer_%d/%s' % (index, part) for part in parts]
+            attention = 'Encoder-%d-MultiHeadSelfAttention' % (index + 1)
+            feed_forward = 'Encoder-%d-FeedForward' % (index + 1)
+            names[attention], names[attention + '-Norm'] = block[:8], block[8:10]
+            names[feed_forward], names[feed_forward + '-Norm'] = block[10:14], block[14:]
+        if self.with_pool or self.with_nsp:
+            names['Pooler-Dense'] = ['bert/pooler/dense/kernel', 'bert/pooler/dense/bias']
+        if self.with_nsp:
+            names['NSP-Proba'] = ['cls/seq_relationship/output_weights.T', 'cls/seq_relationship/output_bias']
+        if self.with_mlm:
+            transform = 'cls/predictions/transform/'
+            names['MLM-Dense'] = [transform + 'dense/kernel', transform + 'dense/bias']
+            names['MLM-Norm'] = [transform + 'LayerNorm/gamma', transform + 'LayerNorm/beta']
+            names['MLM-Proba'] = ['cls/predictions/output_bias']
+        return names
+
+    def _weights(self):
+        """Pairs (Keras variable, Google's name of it, ".T" for transposed) of the built model."""
+        if self.model is None:
+            raise ValueError('the model is not built yet: call build() first')
+        for layer_name, names in self.variable_names().items():
+            weights = self.model.get_layer(layer_name).weights
+            if len(weights) != len(names):
+                raise ValueError('layer %s has %d weights, variable_names() gives it %d names: %s'
+                                 % (layer_name, len(weights), len(names), ', '.join(names)))
+            for weight, name in zip(weights, names):
+                yield weight, name
+
+    def load_weights_from_checkpoint(self, checkpoint):
+        """Loads every weight that `variable_names` lists, by its full name, its shape checked first.
+
+        Args:
+            checkpoint: path, see `checkpoint.open_checkpoint`, or what that returns.
+
+        Returns:
+            list of the checkpoint's variables that were not read, in its own names. It is logged; as
+            a warning if there is more in it than heads that were not asked for and training state.
+
+        Raises:
+            CheckpointError: a variable is missing, has another shape or is damaged. What is missing or
+                of another shape is found before the first weight is changed.
+        """
+        variables = open_variables(checkpoint, self.config)
+        pairs = list(self._weights())
+        for weight, name in pairs:
+            self._check_variable(variables, name, weight)
+        backend.set_values((weight, self._keep(variables[name], name)) for weight, name in pairs)
+        expected, unexpected = variables.unread([name for _, name in pairs])
+        logger.info('%s: %d variables read; left: %s', variables.path, len(pairs), some(expected) or 'none')
+        if unexpected:
+            logger.warning('%s has %d variables that this model has no place for: %s', variables.path,
+                           len(unexpected), some(unexpected))
+        return expected + unexpected
+
+    def _check_variable(self, variables, name, weight):
+        """CheckpointError unless the checkpoint has the variable in the shape that the weight needs."""
+        if name not in variables:
+            raise CheckpointError(missing_message(variables, name))
+        expected = tuple(int(size) for size in weight.shape)
+        if self.keep_words is not None and name in VOCABULARY_VARIABLES:
+            expected = (self.config['vocab_size'],) + expected[1:]
+        if variables.shape(name) != expected:
+            raise CheckpointError('%s: %s: checkpoint has %s, the layer expects %s. Use the config that '
+                                  'belongs to this checkpoint'
+                                  % (variables.path, name, variables.shape(name), expected))
+
+    def _keep(self, array, name):
+        """The rows of the words that are kept, of a variable with one row a word; others as they are."""
+        return array[self.keep_words] if self.keep_words is not None and name in VOCABULARY_VARIABLES else array
+
+    def save_weights_as_checkpoint(self, path):
+        """Writes the weights that `variable_names` lists as a checkpoint.
+
+        Args:
+            path: prefix of a TensorFlow checkpoint, in Google's layout; or a path ending in
+                ".safetensors", in Hugging Face's. See `checkpoint.save_checkpoint`.
+        """
+        own_names = hugging_face_names(self.config['num_hidden_layers']) if path.endswith('.safetensors') else {}
+        pairs = list(self._weights())
+        values = backend.get_values([weight for weight, _ in pairs])
+        variables = collections.OrderedDict()
+        for (_, name), value in zip(pairs, values):
+            own = own_names.get(strip_transposed(name), strip_transposed(name))
+            variables[strip_transposed(own)] = value.T if is_transposed(own) != is_transposed(name) else value
+        save_checkpoint(path, variables)
+
+
+# The variables with one row a word, which keep_words selects from.
+VOCABULARY_VARIABLES = ('bert/embeddings/word_embeddings', 'cls/predictions/output_bias')
+
+
+def missing_message(variables, name):
+    """What to tell somebody whose checkpoint lacks the variable `name`."""
+    name = strip_transposed(name)
+    parent = name
+    similar = []
+    while not similar and '/' in parent:
+        parent = parent.rsplit('/', 1)[0]
+        similar = [other for other in variables if other.startswith(parent + '/')]
+    message = '%s has no variable %s; it has %s' % (variables.path, name,
+                                                   some(similar or sorted(variables)) or 'none that is known')
+    for prefix, argument in HEAD_ARGUMENTS:
+        if name.startswith(prefix):
+            return '%s. Without %s=True it is not needed' % (message, argument)
+    return '%s. Use the config that belongs to this checkpoint' % message
+
+
+def check_keep_words(keep_words, config):
+    """`keep_words` as an int array [V], or None; ValueError if it cannot be a vocabulary."""
+    if keep_words is None:
+        return None
+    ids = np.asarray(keep_words)
+    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in 'iu':
+        raise ValueError('keep_words must be a sequence of token ids, not %r' % (keep_words,))
+    if ids.min() < 0 or ids.max() >= config['vocab_size']:
+        raise ValueError('keep_words has ids from %d to %d; the vocabulary of the checkpoint has 0 to %d'
+                         % (ids.min(), ids.max(), config['vocab_size'] - 1))
+    if config['pad_token_id'] not in ids:
+        raise ValueError('keep_words lacks %d, the id of padding (pad_token_id); add it'
+                         % config['pad_token_id'])
+    return ids
+
+
+class Bert4LM(BertModel):
+    """BERT as a left-to-right language model: no position sees what comes after it."""
+
+    application = 'lm'
+
+
+class Bert4Seq2seq(BertModel):
+    """BERT as an encoder and decoder in one, by UniLM's mask (https://arxiv.org/abs/1905.03197)."""
+
+    application = 'seq2seq'
+
+
+APPLICATIONS = {cls.application: cls for cls in (BertModel, Bert4LM, Bert4Seq2seq)}
+
+
+def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_nsp=False, with_mlm=False,
+                     application='encoder', keep_words=None, albert=None, gelu=None,
+                     return_keras_model=True, model=None):
+    """Builds BERT and loads its official weights.
+
+    Args:
+        config_path: path of the config; or of a release's directory, in which config and checkpoint
+            are found; or a mapping with the config's fields.
+        checkpoint_path: path of the weights, see `checkpoint.open_checkpoint`; None for those of the
+            directory, or for random ones where `config_path` is no directory.
+        with_pool, with_nsp, with_mlm, keep_words, gelu: see `BertModel`.
+        application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM); see `BertAttentionMask`.
+        albert: None, or False to insist on BERT.
+        return_keras_model: False to get the BertModel, whose `.model` is the Keras model and which
+            loads and saves checkpoints.
+        model: a subclass of BertModel to build; it decides the application then.
+
+    Returns:
+        Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D];
+        or, of the heads asked for, the pooled vector [B, D] or NSP probabilities [B, 2], and the MLM
+        probabilities [B, T, V]: one alone, two as a list in this order.
+
+    Raises:
+        ConfigError, CheckpointError: both are ValueErrors; they name file, thing and remedy.
+    """
+    if application not in APPLICATIONS:
+        raise ValueError('application must be one of %s, not %r' % (', '.join(sorted(APPLICATIONS)), application))
+    if albert:
+        raise ValueError('albert=%r: this release reads BERT weights only' % (albert,))
+    if not hasattr(config_path, 'keys') and os.path.isdir(config_path):
+        release = find_release(config_path)
+        config_path, checkpoint_path = release.config_path, checkpoint_path or release.checkpoint_path
+    bert = (model or APPLICATIONS[application])(config_path, with_pool=with_pool, with_nsp=with_nsp,
+                                                with_mlm=with_mlm, keep_words=keep_words, gelu=gelu)
+    if checkpoint_path is None:
+        bert.build()
+    else:
+        checkpoint = open_checkpoint(checkpoint_path)  # before the work of building
+        with backend.skip_initialization(bert.variable_names()):
+            bert.build()
+        bert.load_weights_from_checkpoint(checkpoint)
+    return bert.model if return_keras_model else bert
+
+
+def load_pretrained_model(config_path, checkpoint_file, seq2seq=False, keep_words=None, albert=None):
+    """The early name of `build_bert_model`: the encoder, or for `seq2seq` UniLM's MLM probabilities."""
+    return build_bert_model(config_path, checkpoint_file, with_mlm=seq2seq, keep_words=keep_words, albert=albert,
+                            application='seq2seq' if seq2seq else 'encoder')

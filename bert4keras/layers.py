@@ -1,0 +1,444 @@
+# -*- coding: utf-8 -*-
+"""The layers of BERT, written once against `keras.layers.Layer` and `keras.ops`.
+
+`from bert4keras.layers import *` is all that `load_model` needs to open a saved model. The names of
+the classes are ones that no Keras has, so a file of ours never opens as something else.
+
+Shapes: B batch, T tokens, D hidden, E embedding, I intermediate, N heads, H head size, V vocabulary,
+P positions, S segments. Masks are boolean, True = attend, and are passed as ordinary tensors.
+The model: https://arxiv.org/abs/1810.04805; the numerics: google-research/bert, modeling.py.
+"""
+from __future__ import absolute_import, division, print_function
+
+import numpy as np
+
+from bert4keras import backend
+from bert4keras.backend import keras, kops
+
+__all__ = ['BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding', 'BertLayerNorm',
+           'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward', 'BertDense', 'BertFirstToken',
+           'BertTokenProbability']
+
+LOWEST = float(np.finfo('float32').min)
+
+# Activations by the name that a layer's config holds: unlike `hidden_act: gelu` it says which GELU.
+ACTIVATIONS = {
+    'linear': lambda x: x,
+    'gelu_erf': lambda x: kops.gelu(x, approximate=False),
+    'gelu_tanh': lambda x: kops.gelu(x, approximate=True),
+    'relu': kops.relu,
+    'silu': lambda x: x * kops.sigmoid(x),
+    'softmax': lambda x: softmax(x),
+    'tanh': kops.tanh,
+}
+
+
+def get_activation(name):
+    """The function of an activation's name, a key of ACTIVATIONS."""
+    if name not in ACTIVATIONS:
+        raise ValueError('unknown activation %r; known are %s' % (name, ', '.join(sorted(ACTIVATIONS))))
+    return ACTIVATIONS[name]
+
+
+def at_least_float32(x):
+    """`x`, cast to float32 if it is in half precision."""
+    return x if 'float64' in str(x.dtype) else kops.cast(x, 'float32')
+
+
+def softmax(scores):
+    """Softmax over the last axis, computed and returned in float32 or wider."""
+    # half precision has neither the range nor the digits for a sum over a row
+    return kops.softmax(at_least_float32(scores), axis=-1)
+
+
+def affine(x, kernel, bias):
+    """x @ kernel + bias over the last axis, for x of two or three dimensions."""
+    # A product of two matrices is what every engine is fastest at, JAX's CPU engine by far.
+    size_in, size_out = [int(size) for size in kernel.shape]
+    if len(x.shape) == 2:
+        return kops.matmul(x, kernel) + bias
+    length = kops.shape(x)[1]
+    y = kops.matmul(kops.reshape(x, (-1, size_in)), kernel) + bias
+    return kops.reshape(y, (-1, length, size_out))
+
+
+class BertLayer(keras.layers.Layer):
+    """Base of the layers here: weights with an explicit dtype, names and initializers.
+
+    Args:
+        initializer_range: float, standard deviation of the truncated normal that kernels and tables
+            start from (the config's field of that name).
+    """
+
+    def __init__(self, initializer_range=0.02, **kwargs):
+        kwargs.setdefault('dtype', backend.default_dtype())
+        super(BertLayer, self).__init__(**kwargs)
+        self.initializer_range = initializer_range
+
+    def add_parameter(self, name, shape, initial='normal'):
+        """Creates a trainable weight; `initial` is 'normal', 'zeros' or 'ones'."""
+        if initial == 'normal':
+            initial = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
+        return self.add_weight(name=name, shape=tuple(int(size) for size in shape),
+                               dtype=backend.variable_dtype(self), trainable=True,
+                               initializer=backend.initializer(self, initial))
+
+    def add_affine(self, name, size_in, size_out):
+        """Creates and returns a kernel [size_in, size_out] and its bias [size_out]."""
+        return (self.add_parameter(name + '_kernel', (size_in, size_out)),
+                self.add_parameter(name + '_bias', (size_out,), 'zeros'))
+
+    def get_config(self):
+        config = super(BertLayer, self).get_config()
+        config['initializer_range'] = self.initializer_range
+        return config
+
+
+@backend.register
+class BertTokenEmbedding(BertLayer):
+    """Looks token ids up in the table of word embeddings.
+
+    Args:
+        vocab_size: int, V. Ids must lie in [0, V).
+        embedding_size: int, E.
+
+    Call: int ids [B, T] -> [embeddings [B, T, E], the table itself [V, E] for the tied MLM head].
+    """
+
+    def __init__(self, vocab_size, embedding_size, **kwargs):
+        super(BertTokenEmbedding, self).__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+
+    def build(self, input_shape):
+        self.table = self.add_parameter('embeddings', (self.vocab_size, self.embedding_size))
+        super(BertTokenEmbedding, self).build(input_shape)
+
+    def call(self, token_ids):
+        table = kops.cast(self.table, backend.compute_dtype(self))  # [V, E]
+        return [backend.gather(table, kops.cast(token_ids, 'int32')), table]  # [B, T, E]
+
+    def compute_output_shape(self, input_shape):
+        return [tuple(input_shape) + (self.embedding_size,), (self.vocab_size, self.embedding_size)]
+
+    def get_config(self):
+        config = super(BertTokenEmbedding, self).get_config()
+        config.update(vocab_size=self.vocab_size, embedding_size=self.embedding_size)
+        return config
+
+
+@backend.register
+class BertSegmentEmbedding(BertLayer):
+    """Looks segment ids up in the table of segment ("token type") embeddings.
+
+    Args:
+        type_vocab_size: int, S. Ids must lie in [0, S).
+        embedding_size: int, E.
+
+    Call: int ids [B, T] -> [B, T, E].
+    """
+
+    def __init__(self, type_vocab_size, embedding_size, **kwargs):
+        super(BertSegmentEmbedding, self).__init__(**kwargs)
+        self.type_vocab_size = type_vocab_size
+        self.embedding_size = embedding_size
+
+    def build(self, input_shape):
+        self.table = self.add_parameter('embeddings', (self.type_vocab_size, self.embedding_size))
+        super(BertSegmentEmbedding, self).build(input_shape)
+
+    def call(self, segment_ids):
+        table = kops.cast(self.table, backend.compute_dtype(self))  # [S, E]
+        return backend.gather(table, kops.cast(segment_ids, 'int32'))  # [B, T, E]
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape) + (self.embedding_size,)
+
+    def get_config(self):
+        config = super(BertSegmentEmbedding, self).get_config()
+        config.update(type_vocab_size=self.type_vocab_size, embedding_size=self.embedding_size)
+        return config
+
+
+@backend.register
+class BertPositionEmbedding(BertLayer):
+    """Adds the learned embedding of each position 0, 1, ... T-1.
+
+    Args:
+        max_position_embeddings: int, P. A longer input is an error: a ValueError of ours where the
+            engine knows the length when it builds its graph, the engine's own otherwise.
+
+    Call: [B, T, E] -> [B, T, E].
+    """
+
+    def __init__(self, max_position_embeddings, **kwargs):
+        super(BertPositionEmbedding, self).__init__(**kwargs)
+        self.max_position_embeddings = max_position_embeddings
+
+    def build(self, input_shape):
+        self.table = self.add_parameter('embeddings', (self.max_position_embeddings, input_shape[-1]))
+        super(BertPositionEmbedding, self).build(input_shape)
+
+    def call(self, inputs):
+        length = kops.shape(inputs)[1]
+        if isinstance(length, int) and length > self.max_position_embeddings:
+            raise ValueError('the input has %d tokens but %s has %d positions: truncate the text to '
+                             'max_length=%d' % (length, self.name, self.max_position_embeddings,
+                                                self.max_position_embeddings))
+        return inputs + kops.cast(self.table[:length], inputs.dtype)  # [B, T, E]
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = super(BertPositionEmbedding, self).get_config()
+        config['max_position_embeddings'] = self.max_position_embeddings
+        return config
+
+
+@backend.register
+class BertLayerNorm(BertLayer):
+    """Layer normalisation over the last axis (https://arxiv.org/abs/1607.06450).
+
+    Biased variance, epsilon inside the square root, float32 even where the policy computes in half
+    precision.
+
+    Args:
+        epsilon: float, 1e-12 in the official BERT.
+
+    Call: [..., D] -> [..., D].
+    """
+
+    def __init__(self, epsilon=1e-12, **kwargs):
+        kwargs.setdefault('dtype', backend.full_precision_dtype())
+        super(BertLayerNorm, self).__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        self.gamma = self.add_parameter('gamma', (input_shape[-1],), 'ones')
+        self.beta = self.add_parameter('beta', (input_shape[-1],), 'zeros')
+        super(BertLayerNorm, self).build(input_shape)
+
+    def call(self, inputs):
+        centered = inputs - kops.mean(inputs, axis=-1, keepdims=True)
+        variance = kops.mean(kops.square(centered), axis=-1, keepdims=True)
+        return centered * kops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = super(BertLayerNorm, self).get_config()
+        config['epsilon'] = self.epsilon
+        return config
+
+
+@backend.register
+class BertAttentionMask(BertLayer):
+    """Which position may attend to which, from the ids alone.
+
+    Args:
+        application: 'encoder': every token sees every token that is not padding. 'lm': a token sees
+            itself and what precedes it. 'seq2seq' (UniLM, https://arxiv.org/abs/1905.03197): segment
+            0 sees segment 0, the other segment sees segment 0, itself and what precedes it.
+        pad_token_id: int, the token id that marks padding, which nobody sees.
+
+    Call: [token ids [B, T], segment ids [B, T]] -> boolean [B, F, T], True = attend; F is T or 1.
+    """
+
+    def __init__(self, application='encoder', pad_token_id=0, **kwargs):
+        super(BertAttentionMask, self).__init__(**kwargs)
+        if application not in ('encoder', 'lm', 'seq2seq'):
+            raise ValueError("application must be 'encoder', 'lm' or 'seq2seq', not %r" % (application,))
+        self.application = application
+        self.pad_token_id = pad_token_id
+
+    def call(self, inputs):
+        token_ids, segment_ids = [kops.cast(ids, 'int32') for ids in inputs]
+        is_token = kops.expand_dims(kops.not_equal(token_ids, self.pad_token_id), 1)  # [B, 1, T]
+        if self.application == 'encoder':
+            return is_token
+        order = kops.arange(kops.shape(token_ids)[1])
+        not_later = kops.expand_dims(order, 0) <= kops.expand_dims(order, 1)  # [T, T]
+        if self.application == 'seq2seq':
+            is_source = kops.equal(segment_ids, 0)
+            from_target = kops.logical_not(kops.expand_dims(is_source, 2))  # [B, T, 1]
+            not_later = kops.logical_or(kops.expand_dims(is_source, 1),
+                                        kops.logical_and(from_target, not_later))  # [B, T, T]
+        return kops.logical_and(is_token, not_later)  # [B, T, T]
+
+    def compute_output_shape(self, input_shape):
+        batch, length = input_shape[0]
+        return (batch, 1 if self.application == 'encoder' else length, length)
+
+    def get_config(self):
+        config = super(BertAttentionMask, self).get_config()
+        config.update(application=self.application, pad_token_id=self.pad_token_id)
+        return config
+
+
+@backend.register
+class BertSelfAttention(BertLayer):
+    """Multi-head self-attention with its output projection.
+
+    Args:
+        num_attention_heads: int, N; D must be a multiple of it.
+        dropout_rate: float in [0, 1), of the attention probabilities, in training.
+
+    Call: [x [B, T, D], mask boolean [B, F, T]] -> [B, T, D]. A key that is masked gets weight exactly
+    0; a query that sees nothing gets the mean of all values, a finite number that nobody reads.
+    """
+
+    def __init__(self, num_attention_heads, dropout_rate=0.0, **kwargs):
+        super(BertSelfAttention, self).__init__(**kwargs)
+        self.num_attention_heads = num_attention_heads
+        self.dropout_rate = dropout_rate
+        self.dropout = keras.layers.Dropout(dropout_rate) if dropout_rate else None
+        self.uses_learning_phase = bool(dropout_rate)  # Keras 2.3 asks the outermost layer only
+
+    def build(self, input_shape):
+        size = int(input_shape[0][-1])
+        if size % self.num_attention_heads:
+            raise ValueError('hidden_size %d is not a multiple of num_attention_heads %d'
+                             % (size, self.num_attention_heads))
+        self.query_kernel, self.query_bias = self.add_affine('query', size, size)
+        self.key_kernel, self.key_bias = self.add_affine('key', size, size)
+        self.value_kernel, self.value_bias = self.add_affine('value', size, size)
+        self.output_kernel, self.output_bias = self.add_affine('output', size, size)
+        super(BertSelfAttention, self).build(input_shape)
+
+    def call(self, inputs, training=None):
+        x, mask = inputs
+        query = self.split_heads(affine(x, self.query_kernel, self.query_bias))  # [B, N, T, H]
+        key = self.split_heads(affine(x, self.key_kernel, self.key_bias))  # [B, N, T, H]
+        value = self.split_heads(affine(x, self.value_kernel, self.value_bias))  # [B, N, T, H]
+        probabilities = self.attention_probabilities(query, key, mask)  # [B, N, T, T]
+        if self.dropout is not None:
+            probabilities = self.dropout(probabilities, training=training)
+        context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, T, H]
+        context = kops.transpose(context, (0, 2, 1, 3))  # [B, T, N, H]
+        context = kops.reshape(context, (-1, kops.shape(context)[1], int(self.output_kernel.shape[0])))
+        return affine(context, self.output_kernel, self.output_bias)  # [B, T, D]
+
+    def split_heads(self, x):
+        """[B, T, D] -> [B, N, T, H]."""
+        size = int(self.query_kernel.shape[1]) // self.num_attention_heads
+        x = kops.reshape(x, (-1, kops.shape(x)[1], self.num_attention_heads, size))
+        return kops.transpose(x, (0, 2, 1, 3))
+
+    def attention_probabilities(self, query, key, mask):
+        """softmax(query key^T / sqrt(H)) over the visible keys; queries, keys [B, N, T, H] -> [B, N, T, T]."""
+        # scaled before the product, whose sum would leave the range of float16
+        query = query * (float(int(query.shape[-1])) ** -0.5)
+        scores = at_least_float32(kops.matmul(query, kops.transpose(key, (0, 1, 3, 2))))
+        # finite, so that a row of padding gives numbers; its exponential is 0 beside any real score
+        scores = kops.where(kops.expand_dims(mask, 1), scores, LOWEST)
+        return softmax(scores)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0])
+
+    def get_config(self):
+        config = super(BertSelfAttention, self).get_config()
+        config.update(num_attention_heads=self.num_attention_heads, dropout_rate=self.dropout_rate)
+        return config
+
+
+@backend.register
+class BertFeedForward(BertLayer):
+    """Two affine maps with an activation between them.
+
+    Args:
+        intermediate_size: int, I.
+        activation: a key of ACTIVATIONS.
+
+    Call: [B, T, D] -> [B, T, D].
+    """
+
+    def __init__(self, intermediate_size, activation='gelu_erf', **kwargs):
+        super(BertFeedForward, self).__init__(**kwargs)
+        self.intermediate_size = intermediate_size
+        self.activation = activation
+        get_activation(activation)
+
+    def build(self, input_shape):
+        size = int(input_shape[-1])
+        self.intermediate_kernel, self.intermediate_bias = self.add_affine(
+            'intermediate', size, self.intermediate_size)
+        self.output_kernel, self.output_bias = self.add_affine('output', self.intermediate_size, size)
+        super(BertFeedForward, self).build(input_shape)
+
+    def call(self, inputs):
+        x = affine(inputs, self.intermediate_kernel, self.intermediate_bias)  # [B, T, I]
+        return affine(get_activation(self.activation)(x), self.output_kernel, self.output_bias)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = super(BertFeedForward, self).get_config()
+        config.update(intermediate_size=self.intermediate_size, activation=self.activation)
+        return config
+
+
+@backend.register
+class BertDense(BertLayer):
+    """An affine map of the last axis with an activation.
+
+    Args:
+        units: int, size of the output's last axis.
+        activation: a key of ACTIVATIONS.
+
+    Call: [..., D] of two or three dimensions -> [..., units].
+    """
+
+    def __init__(self, units, activation='linear', **kwargs):
+        super(BertDense, self).__init__(**kwargs)
+        self.units = units
+        self.activation = activation
+        get_activation(activation)
+
+    def build(self, input_shape):
+        self.kernel, self.bias = self.add_affine('dense', input_shape[-1], self.units)
+        super(BertDense, self).build(input_shape)
+
+    def call(self, inputs):
+        return get_activation(self.activation)(affine(inputs, self.kernel, self.bias))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[:-1]) + (self.units,)
+
+    def get_config(self):
+        config = super(BertDense, self).get_config()
+        config.update(units=self.units, activation=self.activation)
+        return config
+
+
+@backend.register
+class BertFirstToken(BertLayer):
+    """The hidden state of the first token, [CLS]: [B, T, D] -> [B, D]."""
+
+    def call(self, inputs):
+        return inputs[:, 0]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[2])
+
+
+@backend.register
+class BertTokenProbability(BertLayer):
+    """The masked language model's probabilities, tied to the table of word embeddings.
+
+    Call: [x [B, T, E], table [V, E]] -> probabilities [B, T, V], float32 or wider.
+    """
+
+    def build(self, input_shape):
+        self.bias = self.add_parameter('bias', (input_shape[1][0],), 'zeros')
+        super(BertTokenProbability, self).build(input_shape)
+
+    def call(self, inputs):
+        x, table = inputs
+        return softmax(affine(x, kops.transpose(table), self.bias))  # [B, T, V]
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0][:-1]) + (input_shape[1][0],)

