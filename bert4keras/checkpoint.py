@@ -45,7 +45,8 @@ _RESTART = 16  # entries from one restart point to the next
 _MAX_EXPANSION = 32  # of an index in memory; 22 is Snappy's limit, 16 the keys', 3 occurs
 _MAX_DIMS = 32  # as many as every NumPy allows
 _DATA = '%s.data-%05d-of-%05d'
-_PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.h5', '.hdf5', '.keras')
+_PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.h5', '.hdf5', '.keras',
+            '.bin.index.json')
 
 # DataType of TensorFlow's types.proto
 _TF_DTYPES = {
@@ -162,9 +163,11 @@ def _num_elements(shape):
 
     NumPy refuses a product too large for its index type even where another size is 0.
     """
-    if len(shape) > _MAX_DIMS or np.prod([size or 1 for size in shape], dtype=object) >= 1 << 59:
-        return None
-    return int(np.prod(shape, dtype=object))
+    number = 1
+    for size in shape:
+        number *= size or 1
+    possible = len(shape) <= _MAX_DIMS and number < 1 << 59
+    return (0 if 0 in shape else number) if possible else None
 
 
 class Checkpoint(Mapping):
@@ -590,12 +593,13 @@ def save_checkpoint(path, variables):
 def _checked(path, variables):
     """Pairs (name, array) of `variables`, each found fit to be written."""
     seen, mapping = set(), isinstance(variables, Mapping)
+    refused = (u'', u'__metadata__') if path.endswith('.safetensors') else (u'',)
     for name, value in ((name, variables[name]) for name in variables) if mapping else variables:
         with _reporting(path, repr(name), (AttributeError, TypeError, ValueError)):
             name = name.decode('utf-8') if str is bytes and isinstance(name, bytes) else name
             name.encode('utf-8')
             array = np.asarray(value)
-        if not name or name[0] == u'\0' or name == u'__metadata__' or name in seen:
+        if name in refused or name in seen or name[0] == u'\0':
             raise _error(path, 'this name is empty, reserved, or given twice', repr(name))
         if array.dtype.name not in _WRITABLE or array.ndim > _MAX_DIMS:
             raise _error(path, 'is %s of %d dimensions; convert it to at most %d of one of %s' % (

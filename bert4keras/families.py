@@ -60,7 +60,7 @@ def read_config(path):
     except (IOError, OSError) as error:
         raise ConfigError('cannot read the config %s: %s. Give the path of a bert_config.json or '
                           'config.json' % (path, error.strerror or error))
-    except ValueError as error:  # not JSON, or not UTF-8
+    except (ValueError, RuntimeError) as error:  # not JSON, not UTF-8, nested without end
         raise ConfigError('the config %s is not JSON in UTF-8: %s. Download it again' % (path, error))
     if not isinstance(config, dict):
         raise ConfigError('the config %s holds a JSON %s, not an object with fields'

@@ -14,7 +14,7 @@ from __future__ import absolute_import, division, print_function, unicode_litera
 
 import io
 import itertools
-import numbers
+import operator
 import os
 import re
 import unicodedata
@@ -147,7 +147,7 @@ def _to_text(text):
             raise ValueError('the text is bytes, and byte %d is not UTF-8; decode it before'
                              % error.start)
     if not isinstance(text, _text_type):
-        raise TypeError('a text must be a string, not %s: %r' % (type(text).__name__, text))
+        raise TypeError('a text must be a string, not %s' % type(text).__name__)
     return text
 
 
@@ -193,17 +193,14 @@ class Tokenizer(object):
 
     @_token_dict.setter
     def _token_dict(self, vocab):
-        self._vocab = OrderedDict((_to_text(token), vocab[token]) for token in vocab)
+        self._vocab = OrderedDict((_to_text(token), operator.index(vocab[token])) for token in vocab)
         self._token_dict_inv = {number: token for token, number in self._vocab.items()}
         for token, number in self._vocab.items():
-            if (not isinstance(number, numbers.Integral) or number < 0
-                    or self._token_dict_inv[number] != token):
-                raise VocabularyError('%r has id %r; give each token an integer from 0, its own'
+            if number < 0 or self._token_dict_inv[number] != token:
+                raise VocabularyError('token %r has id %d; give each an id from 0, and its own'
                                       % (token, number))
-        self._longest = max(map(len, self._vocab)) if vocab else 0
+        self._longest = max([0] + [len(token) for token in self._vocab])
         self._forget()
-
-    # ---- tokens ----------------------------------------------------------------------------
 
     def tokenize(self, text, second_text=None, max_length=None):
         """Returns the list of the tokens that `encode` gives the ids of.
@@ -212,7 +209,7 @@ class Tokenizer(object):
             text, second_text, max_length: see `encode`, also for what it raises.
         """
         first, second = self._parts(text, second_text, max_length)
-        return first + (second or [])
+        return first + second
 
     def encode(self, first_text, second_text=None, max_length=None, first_length=None,
                second_length=None):
@@ -238,7 +235,7 @@ class Tokenizer(object):
         """
         first, second = self._parts(first_text, second_text, max_length, first_length,
                                     second_length)
-        first_ids, second_ids = self.tokens_to_ids(first), self.tokens_to_ids(second or [])
+        first_ids, second_ids = self.tokens_to_ids(first), self.tokens_to_ids(second)
         first_ids += [self._pad_id()] * ((first_length or 0) - len(first_ids))
         second_ids += [self._pad_id()] * ((second_length or 0) - len(second_ids))
         return first_ids + second_ids, [0] * len(first_ids) + [1] * len(second_ids)
@@ -284,21 +281,19 @@ class Tokenizer(object):
                     'tokens' if pair else 'one text, which has 2 special tokens and no second part'))
         first = list(self._tokenize(_to_text(first_text)))
         second = list(self._tokenize(_to_text(second_text))) if pair else []
-        first_limit, second_limit = first_length, second_length
         if max_length is not None:
-            first_limit = first_length or max_length - second_least
-            second_limit = second_length or max_length - first_least
-        if first_limit:
-            del first[first_limit - 2:]
-        if second_limit:
-            del second[second_limit - 1:]
+            first_length = first_length or max_length - second_least
+            second_length = second_length or max_length - first_least
+        if first_length:
+            del first[first_length - 2:]
+        if second_length:
+            del second[second_length - 1:]
         if max_length is not None:
             # The sizes that popping from the longer one, else the second, would come to.
             room = max_length - 2 - pair
             del second[max(room // 2, room - len(first)):]
             del first[room - len(second):]
-        first = [self.token_cls] + first + [self.token_sep]
-        return first, second + [self.token_sep] if pair else None
+        return [self.token_cls] + first + [self.token_sep], second + [self.token_sep] * pair
 
     def _tokenize(self, text):
         """Returns the tokens of `text` (unicode) without special tokens. Override me."""
@@ -341,8 +336,6 @@ class Tokenizer(object):
             start, prefix = end, '##'
         return tokens
 
-    # ---- characters ------------------------------------------------------------------------
-
     @staticmethod
     def _is_space(ch):
         """Whether `ch` separates words."""
@@ -380,35 +373,30 @@ class Tokenizer(object):
             return None
         return ' %s ' % ch if self._is_punctuation(ch) else ch
 
-    # ---- ids -------------------------------------------------------------------------------
-
     def token_to_id(self, token):
-        """Returns the id of a token, an unknown one's being `[UNK]`'s.
+        """Returns the id of a token, which is that of `[UNK]` for an unknown one.
 
         Raises:
-            VocabularyError: a special token, `[UNK]` perhaps, is not in the vocabulary.
+            VocabularyError: a special token is needed and not in the vocabulary.
         """
         if token in self._token_dict:
             return self._token_dict[token]
         if token in (self.token_unk, self.token_cls, self.token_sep, self.token_mask):
-            raise VocabularyError('the vocabulary of %d tokens has no %s; add it, or name the one '
-                                  'it has in a subclass of %s'
+            raise VocabularyError('the vocabulary of %d tokens has no %s; add it, or set the name '
+                                  'it has there in a subclass of %s'
                                   % (len(self._token_dict), token, type(self).__name__))
         return self.token_to_id(self.token_unk)
 
     def tokens_to_ids(self, tokens):
         """Returns the list of the ids of `tokens`: see `token_to_id`."""
+        tokens = list(tokens)
         try:
             return list(map(self._token_dict.__getitem__, tokens))
         except KeyError:
             return [self.token_to_id(token) for token in tokens]
 
     def id_to_token(self, token_id):
-        """Returns the token of an id.
-
-        Raises:
-            ValueError: no token has that id.
-        """
+        """Returns the token of an id. Raises ValueError when no token has it."""
         try:
             return self._token_dict_inv[token_id]
         except KeyError:
@@ -423,24 +411,15 @@ class Tokenizer(object):
         return self._token_dict.get(self.token_pad, 0)
 
     def decode(self, token_ids):
-        """Turns ids back into text that reads well; capitals, accents and spacing are guessed.
+        """Turns ids (iterable of int) back into text; capitals and accents are not restored.
 
         Special tokens are dropped and `##` pieces joined. Words are separated by a space, except
-        beside CJK characters and full-width punctuation, before closing and after opening
-        punctuation, and around `'`, `-` and U+2019.
-
-        Args:
-            token_ids: iterable of int.
-
-        Returns:
-            the text.
-
-        Raises:
-            ValueError: an id out of range.
+        beside CJK characters and wide punctuation, before closing and after opening punctuation,
+        and around `'`, `-` and U+2019. Raises ValueError for an id out of range.
         """
         parts, last = [], ''
         for token in self.ids_to_tokens(token_ids):
-            if token in self._special_tokens() or not token:
+            if not token or token in self._special_tokens():
                 continue
             if token.startswith('##') and len(token) > 2:
                 token = token[2:]
@@ -451,18 +430,15 @@ class Tokenizer(object):
         return ''.join(parts)
 
     def _is_joined(self, left, right):
-        """Whether `decode` leaves out the space between two characters."""
-        def is_wide(ch):
-            return self._is_cjk_character(ch) or (unicodedata.east_asian_width(ch) in 'WF'
-                                                  and self._is_punctuation(ch))
-        return (is_wide(left) or is_wide(right) or left in "'-\u2019" or right in "'-\u2019"
-                or right in '.,!?;:%' or unicodedata.category(right) in ('Pe', 'Pf')
-                or unicodedata.category(left) in ('Ps', 'Pi'))
+        """Whether `decode` puts no space between two characters."""
+        wide = any(self._is_cjk_character(ch) or self._is_punctuation(ch) and
+                   unicodedata.east_asian_width(ch) in 'WF' for ch in (left, right))
+        return (wide or left in "'-\u2019" or right in "'-\u2019.,!?;:%"
+                or unicodedata.category(left) in ('Ps', 'Pi')
+                or unicodedata.category(right) in ('Pe', 'Pf'))
 
     def _special_tokens(self):
         return self.token_pad, self.token_unk, self.token_cls, self.token_sep, self.token_mask
-
-    # ---- what is derived, and so neither pickled nor copied ----------------------------------
 
     def _current_hooks(self):
         return (self._is_space, self._is_control, self._is_cjk_character, self._is_punctuation,
@@ -504,9 +480,9 @@ class SpTokenizer(Tokenizer):
     """ALBERT's tokenizer, on a SentencePiece model; needs the package sentencepiece.
 
     The text is prepared as for ALBERT's pretraining (google-research/albert, tokenization.py):
-    whitespace collapsed, two backquotes or two apostrophes made a double quote, NFKD without
-    combining characters, lower case; the model itself then applies its NFKC. A piece that ends in a
-    digit and a comma is cut again without the comma.
+    whitespace collapsed, doubled backquotes or apostrophes made a double quote, NFKD without
+    combining characters, lower case; then the model applies its NFKC. A piece that ends in a digit
+    and a comma is cut again without the comma. Only the hook `_tokenize` has a meaning here.
 
     Args:
         model: path of a SentencePiece model (30k-clean.model, spiece.model), or its bytes.
@@ -522,20 +498,12 @@ class SpTokenizer(Tokenizer):
 
     def __init__(self, model, case_sensitive=False, keep_accents=False):
         self._case_sensitive, self._keep_accents = case_sensitive, keep_accents
-        # A model begins with the tag of its first piece, a line feed; Python 2's paths are bytes.
-        if isinstance(model, bytes) and model[:1] == b'\n':
-            self._model, self._name = model, '%d bytes' % len(model)
-        else:
-            self._name = model
-            try:
-                with io.open(model, 'rb') as reader:
-                    self._model = reader.read()
-            except (IOError, OSError) as error:
-                raise VocabularyError('%s: cannot be read (%s); give the path of a SentencePiece '
-                                      'model' % (model, error.strerror))
+        # A model begins with a line feed, the tag of its first piece; Python 2's paths are bytes.
+        is_content = isinstance(model, bytes) and model.startswith(b'\n')
+        self._name = '%d bytes' % len(model) if is_content else model
+        self._model = model if is_content else _read(model)
         self._load()
         pieces = map(self._processor.IdToPiece, range(self._processor.GetPieceSize()))
-        self._max_word_length = None
         self._token_dict = OrderedDict((piece, number) for number, piece in enumerate(pieces))
 
     def _load(self):
@@ -549,7 +517,7 @@ class SpTokenizer(Tokenizer):
         except RuntimeError:
             loaded = False
         if loaded is False or not self._model:
-            raise VocabularyError('%s: not a SentencePiece model; give the 30k-clean.model or '
+            raise VocabularyError('%r: not a SentencePiece model; give the 30k-clean.model or '
                                   'spiece.model of the weights' % self._name)
 
     def _tokenize(self, text):

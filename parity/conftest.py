@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests'))
 
+from bert4keras.backend import keras
 from measure import MEASURED  # noqa: E402
 from releases import make_release  # noqa: E402
 
@@ -29,6 +30,13 @@ def minilm():
         return find_demo_model()
     except ImportError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    """Clears Keras' graph behind every test: TensorFlow 1 has one, which grows with every model."""
+    yield
+    keras.backend.clear_session()
 
 
 def pytest_terminal_summary(terminalreporter):

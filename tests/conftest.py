@@ -3,6 +3,7 @@
 from __future__ import absolute_import, division, print_function
 
 import os
+import sys
 
 import pytest
 
@@ -13,7 +14,7 @@ from releases import CONFIG, make_release
 def release(tmp_path_factory):
     """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""
     directory = tmp_path_factory.mktemp('release')
-    config, variables = make_release(directory, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+    config, variables = make_release(directory, num_hidden_layers=2, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
                                      + ['word%d' % i for i in range(CONFIG['vocab_size'] - 5)])
     return str(directory), config, variables
 
@@ -25,3 +26,11 @@ def official():
     if not os.path.isdir(path):
         pytest.skip('the files of the official releases are not here')
     return path
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    """Clears Keras' graph behind every test: TensorFlow 1 has one, which grows with every model."""
+    yield
+    if 'bert4keras.backend' in sys.modules:
+        sys.modules['bert4keras.backend'].keras.backend.clear_session()

