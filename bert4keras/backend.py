@@ -266,5 +266,5 @@ def describe():
         engine = keras.backend.backend()
         version = sys.modules[engine].__version__ if engine in sys.modules else ''
         return 'Keras %s on %s %s' % (keras.__version__, engine, version)
-    version = getattr(keras, '__version__', '')
-    return '%s %s on tensorflow %s' % (keras.__name__, version, tf.__version__)
+    name = 'Keras %s' % keras.__version__ if keras.__name__ == 'keras' else 'tf.keras'
+    return '%s on tensorflow %s' % (name, tf.__version__)

@@ -42,7 +42,7 @@ _TEXT = type(u'')
 _MAGIC = struct.pack('<Q', 0xdb4775248b80fb57)
 _FOOTER, _TRAILER, _BLOCK = 48, 5, 4096  # bytes
 _RESTART = 16  # entries from one restart point to the next
-_MAX_EXPANSION = 32  # of an index in memory; 22 is Snappy's limit, 16 the keys', 3 occurs
+_MAX_EXPANSION = 32  # bytes of keys for a byte of a block; restart points bound it to 16, 3 is usual
 _MAX_DIMS = 32  # as many as every NumPy allows
 _DATA = '%s.data-%05d-of-%05d'
 _PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.h5', '.hdf5', '.keras',
@@ -421,10 +421,11 @@ def _decompress(block):
     """A cursor over Snappy's raw format (google/snappy, format_description.txt) -> the bytes it stands for.
 
     A length, then pieces: a literal, or a copy of what stands `offset` bytes before the end, which may
-    reach into itself. TensorFlow built with Snappy has written such indexes (ALBERT tiny has one).
+    reach into itself. As 3 bytes give 64 at most, nothing here grows beyond 22 times the block. Real
+    releases have such indexes (ALBERT tiny, Chinese), and TensorFlow reads them.
     """
-    out, length, limit = bytearray(), block.varint(), _MAX_EXPANSION * (block.end - block.pos)
-    while block.pos < block.end and len(out) <= length <= limit:
+    out, length = bytearray(), block.varint()
+    while block.pos < block.end:
         tag = block.number(1)
         size, kind = (tag >> 2) + 1, tag & 3
         if kind == 0:

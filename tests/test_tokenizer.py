@@ -138,7 +138,8 @@ def test_a_saved_vocabulary_reads_back(tokens):
 
 @pytest.mark.parametrize('vocab', [
     {}, {'a': 0, 'b': 2}, {'a': 1}, {'a': 0, 'b': 0}, {'a': 0, 'b\nc': 1}, {'a\r': 0},
-    {'\ufeffa': 0}])
+    {'\ufeffa': 0}, pytest.param({'\ud800': 0}, marks=pytest.mark.skipif(
+        str is bytes, reason='UTF-8 of Python 2 holds surrogates'))])
 def test_a_vocabulary_that_cannot_be_saved_leaves_the_old_file(tmpdir, vocab):
     """Nothing is written, nothing is left over, and the error names the file."""
     path = write(tmpdir, b'old\n')
@@ -197,6 +198,31 @@ def test_tokens_are_those_of_the_plain_algorithm(tokenizer, text):
 def test_named_tokenizations(text, tokens):
     """Facts of Google's tokenizer, one a line."""
     assert UNCASED._tokenize(text) == tokens.split()
+
+
+@pytest.mark.parametrize('hook, yes, no', [
+    ('_is_space', ' \t\n\r\xa0\u3000\u2028\u2029', 'a\x0b\x85\u200b.'),
+    ('_is_control', '\x00\x0b\x7f\x85\xad\u200d\u202e', 'a \t\n\r\ufffd\ue000\u0301'),
+    ('_is_cjk_character', '\u3400\u4dbf\u4e00\u9fff\uf900\ufaff',
+     'a\u33ff\u4dc0\u4dff\ua000\uf8ff\ufb00\u3042\uac00\uff0c'),
+    ('_is_punctuation', '!/:@[`{~$+<=>^|\u2014\u203f(\u300c)\u300d\u201c\u201d\u3002',
+     'az09AZ \x7f\u20ac\xd7\xb4\u2713\u4e2d')])
+def test_questions_about_characters(hook, yes, no):
+    """The default hooks answer as Google's four functions do."""
+    ask = getattr(Tokenizer, hook)
+    assert [ask(ch) for ch in yes + no] == [True] * len(yes) + [False] * len(no)
+
+
+@pytest.mark.skipif(len('\U00020000') > 1, reason='a narrow build has no characters beyond U+FFFF')
+def test_characters_beyond_the_basic_plane():
+    """CJK extensions to their edges; marks that are no accents are sorted as NFD does."""
+    edges = '\U00020000 \U0002a6df \U0002a700 \U0002b73f \U0002b740 \U0002ceaf \U0002f800'
+    assert all(map(Tokenizer._is_cjk_character, edges.split()))
+    outside = '\U0001ffff \U0002a6e0 \U0002a6ff \U0002ceb0 \U0002f7ff \U0002fa20 \U00030000'
+    assert not any(map(Tokenizer._is_cjk_character, outside.split()))
+    assert UNCASED._tokenize('\U0001d16d\U0001d165') == ['[UNK]']
+    assert UNCASED._tokenize('\U0001d16d\u034f\U0001d165') == ['\U0001d16d', '##\U0001d165']
+    assert CASED._tokenize('\U0001d16d\U0001d165') == ['\U0001d16d', '##\U0001d165']
 
 
 def test_a_cased_tokenizer_keeps_capitals_and_accents():
@@ -394,7 +420,7 @@ class Shouting(Tokenizer):
 
     @staticmethod
     def _is_control(ch):
-        return ch in '!\u4e2d' or Tokenizer._is_control(ch)
+        return ch in '!\u4e2d\t' or Tokenizer._is_control(ch)
 
     @staticmethod
     def _is_cjk_character(ch):
@@ -406,7 +432,7 @@ class Shouting(Tokenizer):
 
 @quick
 @given(st.sampled_from(['_is_space', '_is_control', '_is_cjk_character', '_is_punctuation']),
-       TOKENIZERS, st.text('abcd \u4e2d\u4eca\u5929.!z\u0301', max_size=20))
+       TOKENIZERS, st.text('abcd \t\u4e2d\u4eca\u5929.!z\u0301', max_size=20))
 def test_character_hooks_are_respected(name, tokenizer, text):
     """The tokens follow an overridden hook: in a subclass, or set on an object in use."""
     subclass = type(str('One'), (Tokenizer,), {str(name): Shouting.__dict__[name]})
@@ -476,7 +502,9 @@ def test_tokenizers_pickle_and_copy(copied):
     """A copy of a used tokenizer gives the same, and is a tokenizer of its own."""
     text = 'Hello \u4eca\u5929, unaffable!'
     original = Tokenizer(VOCAB, max_word_length=8)
+    size = len(pickle.dumps(original, 2))
     expected = original.encode(text)
+    assert len(pickle.dumps(original, 2)) == size
     other = copied(original)
     assert other.encode(text) == expected and other._tokenize('a' * 9) == ['[UNK]']
     other._token_dict = {'[CLS]': 0, '[SEP]': 1, '[UNK]': 2}
@@ -559,6 +587,8 @@ def test_sentencepiece_text_is_prepared_as_for_albert(model_path):
     """Spaces, quotes, compatibility forms, accents and case; the last two on request only."""
     tokenizer = SpTokenizer(model_path)
     assert tokenizer._tokenize(' the\u3000``\uff23\xc1T\'\'\t') == tokenizer._tokenize('the "cat"')
+    assert tokenizer._tokenize('the\x1ccat') == tokenizer._tokenize('the cat')
+    assert tokenizer._tokenize('\u01c6') == tokenizer._tokenize('dz')  # one character, with a caron
     kept = SpTokenizer(model_path, case_sensitive=True, keep_accents=True)
     assert kept.decode(kept.encode('the cat')[0]) == 'the cat'
     for text in ('cAt', 'c\xe1t'):

