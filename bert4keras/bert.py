@@ -101,7 +101,7 @@ class BertModel(object):
         segments = self.layer(BertSegmentEmbedding, 'Embedding-Segment',
                               type_vocab_size=config['type_vocab_size'],
                               embedding_size=config['hidden_size'])(segment_ids)
-        x = self.layer(keras.layers.Add, 'Embedding-Token-Segment')([x, segments])
+        x = self.add(x, segments, 'Embedding-Token-Segment')
         x = self.layer(BertPositionEmbedding, 'Embedding-Position',
                        max_position_embeddings=config['max_position_embeddings'])(x)
         x = self.layer(BertLayerNorm, 'Embedding-Norm')(x)
@@ -131,7 +131,11 @@ class BertModel(object):
     def add_and_norm(self, x, y, name):
         """What follows each half of a block: norm(x + dropout(y))."""
         y = self.dropout(y, name + '-Dropout')
-        return self.layer(BertLayerNorm, name + '-Norm')(self.layer(keras.layers.Add, name + '-Add')([x, y]))
+        return self.layer(BertLayerNorm, name + '-Norm')(self.add(x, y, name + '-Add'))
+
+    def add(self, x, y, name):
+        """x + y, in float32 also where the policy computes in half precision."""
+        return self.layer(keras.layers.Add, name, dtype=backend.full_precision_dtype())([x, y])
 
     def after_block(self, x, index):
         """A hook: the hidden states [B, T, D] behind block `index`, to be returned, changed or not."""

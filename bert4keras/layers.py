@@ -65,13 +65,19 @@ def affine(x, kernel, bias):
 class BertLayer(keras.layers.Layer):
     """Base of the layers here: weights with an explicit dtype, names and initializers.
 
+    Under a policy of half precision only the large products compute in it. Embeddings and norms, where
+    `full_precision` says so, compute and give float32.
+
     Args:
         initializer_range: float, standard deviation of the truncated normal that kernels and tables
             start from (the config's field of that name).
     """
 
+    full_precision = False
+
     def __init__(self, initializer_range=0.02, **kwargs):
-        kwargs.setdefault('dtype', backend.default_dtype())
+        kwargs.setdefault('dtype', backend.full_precision_dtype() if self.full_precision
+                          else backend.default_dtype())
         super(BertLayer, self).__init__(**kwargs)
         self.initializer_range = initializer_range
 
@@ -104,6 +110,8 @@ class BertTokenEmbedding(BertLayer):
 
     Call: int ids [B, T] -> [embeddings [B, T, E], the table itself [V, E] for the tied MLM head].
     """
+
+    full_precision = True
 
     def __init__(self, vocab_size, embedding_size, **kwargs):
         super(BertTokenEmbedding, self).__init__(**kwargs)
@@ -138,6 +146,8 @@ class BertSegmentEmbedding(BertLayer):
     Call: int ids [B, T] -> [B, T, E].
     """
 
+    full_precision = True
+
     def __init__(self, type_vocab_size, embedding_size, **kwargs):
         super(BertSegmentEmbedding, self).__init__(**kwargs)
         self.type_vocab_size = type_vocab_size
@@ -170,6 +180,8 @@ class BertPositionEmbedding(BertLayer):
 
     Call: [B, T, E] -> [B, T, E].
     """
+
+    full_precision = True
 
     def __init__(self, max_position_embeddings, **kwargs):
         super(BertPositionEmbedding, self).__init__(**kwargs)
@@ -209,8 +221,9 @@ class BertLayerNorm(BertLayer):
     Call: [..., D] -> [..., D].
     """
 
+    full_precision = True
+
     def __init__(self, epsilon=1e-12, **kwargs):
-        kwargs.setdefault('dtype', backend.full_precision_dtype())
         super(BertLayerNorm, self).__init__(**kwargs)
         self.epsilon = epsilon
 
@@ -370,7 +383,9 @@ class BertFeedForward(BertLayer):
 
     def call(self, inputs):
         x = affine(inputs, self.intermediate_kernel, self.intermediate_bias)  # [B, T, I]
-        return affine(get_activation(self.activation)(x), self.output_kernel, self.output_bias)
+        # an engine that does not fuse would round to half precision behind each step of a GELU
+        x = kops.cast(get_activation(self.activation)(at_least_float32(x)), x.dtype)
+        return affine(x, self.output_kernel, self.output_bias)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

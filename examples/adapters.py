@@ -37,7 +37,7 @@ class BertWithAdapters(BertModel):
         z = self.layer(BertDense, name + '-Adapter-Down', units=self.adapter_size, activation=self.activation)(y)
         z = self.layer(BertDense, name + '-Adapter-Up', units=self.config['hidden_size'],
                        initializer_range=1e-4)(z)  # so small that BERT starts out unchanged
-        y = self.layer(keras.layers.Add, name + '-Adapter-Add')([y, z])
+        y = self.add(y, z, name + '-Adapter-Add')
         return super(BertWithAdapters, self).add_and_norm(x, y, name)
 
 

@@ -153,6 +153,22 @@ def test_many_and_long_names(folder, count, length, blocks):
     assert_same_variables(open_checkpoint(prefix), expected)
 
 
+@pytest.mark.parametrize('interval', [1, 16])
+def test_restart_points(interval):
+    """Every so many entries a key stands in full and is listed, as TensorFlow's binary search needs."""
+    keys = [u'some/name/%03d' % i for i in range(50)]
+    block = bytearray(module._encode_block([(key.encode('utf-8'), b'v') for key in keys], interval)[:-5])
+    count = struct.unpack_from('<I', block, len(block) - 4)[0]
+    restarts = struct.unpack_from('<%dI' % count, block, len(block) - 4 - 4 * count)
+    assert count == (50 + interval - 1) // interval and restarts[0] == 0
+    for number, start in enumerate(restarts):
+        name = keys[number * interval].encode('utf-8')
+        assert block[start:start + 3] == bytearray([0, len(name), 1])
+        assert block[start + 3:start + 3 + len(name)] == name
+    assert interval == 1 or block[restarts[1] - 5] == len(keys[0]) - 1  # all but the last is shared between
+    assert module._encode_block([], 16)[:8] == struct.pack('<II', 0, 1)
+
+
 def test_variables_in_any_form(folder):
     """A generator, a list of pairs, a mapping and an open checkpoint are saved alike, in any order."""
     expected, written = example(), []
@@ -862,6 +878,15 @@ def test_damaged_safetensors(data):
             pass
 
 
+@needs_safetensors
+@pytest.mark.parametrize('shape, size', [([1 << 62, 0], 0), ([0, 1 << 62], 0), ([1] * 99, 4)])
+def test_impossible_shape_in_safetensors(folder, shape, size):
+    """A shape that no array can have is refused at opening, as in a TensorFlow checkpoint."""
+    refused(raw_safetensors(os.path.join(folder, 'm.safetensors'), {
+        'x': {'dtype': 'F32', 'shape': shape, 'data_offsets': [0, size]}}, b'1234'[:size]),
+        'variable x', 'impossible shape')
+
+
 def save_shards(folder, weight_map=None):
     """Two shards and their index; returns the index's path."""
     names = sorted(example())
@@ -932,6 +957,14 @@ def test_what_cannot_be_saved_leaves_no_trace(folder, suffix, bad):
         with pytest.raises(CheckpointError):
             save_checkpoint(path, form)
         assert {name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)} == before
+
+
+def test_what_can_be_checked_is_checked_before_writing(folder, monkeypatch):
+    """A dict or a list is refused before the first byte is written, not after gigabytes of it."""
+    monkeypatch.setattr(module, '_temporaries', None)
+    for form in ([(u'good', np.ones(3)), (u'x', np.zeros(2, complex))], {u'x': np.zeros(2, complex)}):
+        with pytest.raises(CheckpointError):
+            save_checkpoint(os.path.join(folder, 'm'), form)
 
 
 def test_name_that_only_safetensors_reserves(folder):
