@@ -14,8 +14,9 @@ from releases import CONFIG, make_release
 def release(tmp_path_factory):
     """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""
     directory = tmp_path_factory.mktemp('release')
-    config, variables = make_release(directory, num_hidden_layers=2, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
-                                     + ['word%d' % i for i in range(CONFIG['vocab_size'] - 5)])
+    vocab = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+    vocab += ['word%d' % number for number in range(CONFIG['vocab_size'] - len(vocab))]
+    config, variables = make_release(directory, num_hidden_layers=2, vocab=vocab)
     return str(directory), config, variables
 
 

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bert4keras import checkpoint as module
+from bert4keras import checkpoint, tensor_bundle as module
 from bert4keras.checkpoint import Checkpoint, CheckpointError, open_checkpoint, save_checkpoint
 
 try:
@@ -261,7 +261,7 @@ def test_paths_of_other_types(tmpdir):
 
 def bundle(prefix, entries, data=b'', header=b'\x08\x01'):
     """Writes a bundle from raw entry messages [(key, message)], with correct checksums in the index."""
-    table = module._encode_table(sorted([(b'', header)] + list(entries)))
+    table = module.encode_table(sorted([(b'', header)] + list(entries)))
     write_file(prefix + '.index', table)
     write_file(prefix + DATA, data)
     return prefix
@@ -272,7 +272,7 @@ def entry(code=1, shape=(), shard=0, offset=0, size=4, content=b'', extra=b''):
     dims = b''.join(module._encode_bytes(2, module._encode_int(1, dim)) for dim in shape)
     return (module._encode_int(1, code) + module._encode_bytes(2, dims) + module._encode_int(3, shard)
             + module._encode_int(4, offset) + module._encode_int(5, size)
-            + b'\x35' + struct.pack('<I', module._masked_crc(content)) + extra)
+            + b'\x35' + struct.pack('<I', module.masked_crc(content)) + extra)
 
 
 def test_bfloat16_becomes_float32_exactly(folder):
@@ -379,7 +379,7 @@ def test_pickles_are_refused_with_the_reason(folder, name):
 
 def test_v1_file_is_refused(folder):
     """TF1's V1 format, a single file or a table under an index's name, is named as such."""
-    table = module._encode_table([(b'', b'\x0a\x03\x0a\x01x'), (b'\0x', b'\x12\x00')])
+    table = module.encode_table([(b'', b'\x0a\x03\x0a\x01x'), (b'\0x', b'\x12\x00')])
     refused(write_file(os.path.join(folder, 'model.ckpt'), table), 'V1', 'write_version=2')
     refused(write_file(os.path.join(folder, 'other.index'), table), 'V1', 'write_version=2')
 
@@ -510,7 +510,7 @@ def table_of(*blocks, **options):
         content = b''.join(encode(shared) + encode(len(fresh)) + encode(len(value)) + fresh + value
                            for shared, fresh, value in entries) + restarts
         handle = encode(len(out)) + encode(len(content))
-        out.extend(content + kind + struct.pack('<I', module._masked_crc(content + kind)))
+        out.extend(content + kind + struct.pack('<I', module.masked_crc(content + kind)))
         return handle
 
     for number, block in enumerate(blocks):
@@ -571,7 +571,7 @@ def snappy_literal(content):
 def compressed_table(pieces, length, index=False):
     """A table whose block (or, with `index`, whose index block) is `pieces` of Snappy's format."""
     def block(content, kind):
-        return content + kind + struct.pack('<I', module._masked_crc(content + kind))
+        return content + kind + struct.pack('<I', module.masked_crc(content + kind))
     content = module._encode_varint(length) + pieces
     handle = b'\0' + module._encode_varint(len(content))
     table = block(content, b'\1')
@@ -786,7 +786,7 @@ def test_damaged_blocks_under_correct_checksums(data):
     for block in (sound, index):
         content = data.draw(damaged(block[:-5]) | st.just(block[:-5]))
         handles.append(module._encode_varint(len(out)) + module._encode_varint(len(content)))
-        out += content + b'\0' + struct.pack('<I', module._masked_crc(content + b'\0'))
+        out += content + b'\0' + struct.pack('<I', module.masked_crc(content + b'\0'))
     footer = (handles[0] + handles[1]).ljust(40, b'\0') + struct.pack('<Q', 0xdb4775248b80fb57)
     with temporary_folder() as folder:
         write_file(os.path.join(folder, 'm.index'), bytes(out) + footer)
@@ -961,7 +961,7 @@ def test_what_cannot_be_saved_leaves_no_trace(folder, suffix, bad):
 
 def test_what_can_be_checked_is_checked_before_writing(folder, monkeypatch):
     """A dict or a list is refused before the first byte is written, not after gigabytes of it."""
-    monkeypatch.setattr(module, '_temporaries', None)
+    monkeypatch.setattr(checkpoint, '_temporaries', None)
     for form in ([(u'good', np.ones(3)), (u'x', np.zeros(2, complex))], {u'x': np.zeros(2, complex)}):
         with pytest.raises(CheckpointError):
             save_checkpoint(os.path.join(folder, 'm'), form)
@@ -1091,7 +1091,7 @@ def test_kill_between_any_two_steps(folder, step):
     save_version(prefix, 0)
     child = os.fork()
     if not child:
-        module._replace, os.remove = ending(module._replace), ending(os.remove)
+        checkpoint._replace, os.remove = ending(checkpoint._replace), ending(os.remove)
         save_version(prefix, 1)
         os._exit(7)
     assert os.waitpid(child, 0)[1] >> 8 == (7 if step == 6 else 0)

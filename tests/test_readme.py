@@ -5,7 +5,6 @@ from __future__ import absolute_import, division, print_function
 import io
 import os
 import re
-import runpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -22,7 +21,7 @@ def test_the_python_blocks_run_in_order(release, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
     assert len(blocks) == 5
-    namespace = {}
+    namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)
     assert namespace['hidden'].shape[::2] == (2, 32)
@@ -41,12 +40,13 @@ def test_the_two_commands_stand_first_and_are_one_line_each():
     assert text.index(tests) < text.index('\n## ')
 
 
-def test_the_example_trains_the_adapters_only(release):
+def test_the_example_trains_the_adapters_only(release, monkeypatch):
     """examples/adapters.py: official weights load, only adapters, norms and head move, and it learns."""
-    example = runpy.run_path(os.path.join(HERE, '..', 'examples', 'adapters.py'))
+    monkeypatch.syspath_prepend(os.path.join(HERE, '..', 'examples'))
+    import adapters
     from bert4keras.bert import build_bert_model
     before = {w.shape: w for w in build_bert_model(release[0]).get_layer('Encoder-2-FeedForward').get_weights()}
-    model = example['main'](release[0])
+    model = adapters.main(release[0])
     for weight in model.get_layer('Encoder-2-FeedForward').get_weights():
         assert (weight == before[weight.shape]).all()
     assert abs(model.get_layer('Encoder-2-FeedForward-Adapter-Up').get_weights()[0]).max() > 1e-3
