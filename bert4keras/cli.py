@@ -94,8 +94,8 @@ def demo(args):
     seconds = ['%.2f' % (after - before) for before, after in zip(clock, clock[1:])]
     say('\nThe numbers are cosines: 1 means the same, 0 has nothing to do with it.\n')
     say('Ran on     %s' % backend.describe())
-    say('Seconds    loading %s, %d sentences %s, queries %s'
-        % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])))
+    say(textwrap.fill('Seconds    loading %s, %d sentences %s, queries %s (compiling is in the first ones)'
+                      % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])), 79, subsequent_indent=' ' * 11))
     say('Now yours  bert4keras demo "What could I grow on my balcony?"')
 
 

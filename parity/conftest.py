@@ -2,6 +2,7 @@
 """Shares the releases of tests/, and prints what was measured at the end of a run."""
 from __future__ import absolute_import, division, print_function
 
+import collections
 import os
 import sys
 
@@ -40,8 +41,14 @@ def fresh_graph():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Lists max |difference| of every comparison beside its tolerance."""
-    if MEASURED:
-        terminalreporter.section('measured differences')
+    """Of each group of comparisons, such as all layers of one model, the largest max |difference|."""
+    groups = collections.OrderedDict()
     for what, measured, allowed in MEASURED:
-        terminalreporter.write_line('%-66s %.1e of %.1e' % (what, measured, allowed))
+        groups.setdefault(what.rsplit(' ', 1)[0], []).append((measured, allowed, what.rsplit(' ', 1)[1]))
+    if groups:
+        terminalreporter.section('largest of the measured differences')
+    for group, rows in groups.items():
+        measured, allowed, name = max(rows)
+        closest = max(row[0] / row[1] for row in rows)
+        terminalreporter.write_line('%-28s %3d compared, largest %.1e at %s; nearest to its tolerance: %.0f%%'
+                                    % (group, len(rows), measured, name, 100 * closest))
