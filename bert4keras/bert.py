@@ -17,14 +17,16 @@ from __future__ import absolute_import, division, print_function
 import collections
 import logging
 import os
+import re
 
 import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.families import (BLOCK, HEAD_ARGUMENTS, activation_name, find_release, hugging_face_names,
-                                 is_transposed, open_variables, read_config, some, strip_transposed)
+from bert4keras.families import (HEAD_ARGUMENTS, activation_name, find_release, hugging_face_names,
+                                 is_transposed, layer_variables, open_variables, read_config, some,
+                                 strip_transposed)
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
                                BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
                                BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
@@ -62,6 +64,42 @@ class BertModel(object):
         self.activation = activation_name(self.config['hidden_act'], gelu)
         self.model = None
         self._layers = {}
+
+    @classmethod
+    def from_keras_model(cls, model):
+        """The BertModel around a Keras model that one built, such as a saved model that was loaded.
+
+        Args:
+            model: Keras model with the layers of `build`; others on top of them do not matter.
+
+        Returns:
+            BertModel with its config read off the layers, able to load and save checkpoints.
+
+        Raises:
+            ValueError: the model lacks a layer of a BERT.
+        """
+        layers = {layer.name: layer for layer in model.layers}
+        blocks = [name for name in layers if re.match(r'Encoder-\d+-FeedForward$', name)]
+        needed = ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position', 'Embedding-Norm',
+                  'Attention-Mask', 'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward']
+        missing = [name for name in needed if name not in layers]
+        if missing:
+            raise ValueError('the model %s is no BERT of ours: it has no layer %s' % (model.name, missing[0]))
+        token, segment, position, norm, mask, attention, inner = [layers[name] for name in needed]
+        hidden_act = {'gelu_erf': 'gelu', 'gelu_tanh': 'gelu_new'}.get(inner.activation, inner.activation)
+        config = {'vocab_size': token.vocab_size, 'hidden_size': token.embedding_size,
+                  'type_vocab_size': segment.type_vocab_size, 'num_hidden_layers': len(blocks),
+                  'max_position_embeddings': position.max_position_embeddings,
+                  'num_attention_heads': attention.num_attention_heads,
+                  'intermediate_size': inner.intermediate_size, 'hidden_act': hidden_act,
+                  'hidden_dropout_prob': getattr(layers.get('Embedding-Dropout'), 'rate', 0.0),
+                  'attention_probs_dropout_prob': attention.dropout_rate, 'layer_norm_eps': norm.epsilon,
+                  'initializer_range': token.initializer_range, 'pad_token_id': mask.pad_token_id}
+        gelu = 'erf' if hidden_act == 'gelu' else None
+        bert = cls(config, with_pool='Pooler-Dense' in layers, with_nsp='NSP-Proba' in layers,
+                   with_mlm='MLM-Proba' in layers, gelu=gelu)
+        bert.application, bert.model = mask.application, model
+        return bert
 
     # -------------------------------------------------------------- the graph
 
@@ -164,28 +202,12 @@ class BertModel(object):
 
         A name ends in ".T" where the layer holds the variable transposed.
         """
-        names = collections.OrderedDict([
-            ('Embedding-Token', ['bert/embeddings/word_embeddings']),
-            ('Embedding-Segment', ['bert/embeddings/token_type_embeddings']),
-            ('Embedding-Position', ['bert/embeddings/position_embeddings']),
-            ('Embedding-Norm', ['bert/embeddings/LayerNorm/gamma', 'bert/embeddings/LayerNorm/beta']),
-        ])
-        parts = list(BLOCK)  # in the order of the weights of these four layers
-        for index in range(self.config['num_hidden_layers']):
-            block = ['bert/encoder/layer_%d/%s' % (index, part) for part in parts]
-            attention = 'Encoder-%d-MultiHeadSelfAttention' % (index + 1)
-            feed_forward = 'Encoder-%d-FeedForward' % (index + 1)
-            names[attention], names[attention + '-Norm'] = block[:8], block[8:10]
-            names[feed_forward], names[feed_forward + '-Norm'] = block[10:14], block[14:]
-        if self.with_pool or self.with_nsp:
-            names['Pooler-Dense'] = ['bert/pooler/dense/kernel', 'bert/pooler/dense/bias']
-        if self.with_nsp:
-            names['NSP-Proba'] = ['cls/seq_relationship/output_weights.T', 'cls/seq_relationship/output_bias']
-        if self.with_mlm:
-            transform = 'cls/predictions/transform/'
-            names['MLM-Dense'] = [transform + 'dense/kernel', transform + 'dense/bias']
-            names['MLM-Norm'] = [transform + 'LayerNorm/gamma', transform + 'LayerNorm/beta']
-            names['MLM-Proba'] = ['cls/predictions/output_bias']
+        names = layer_variables(self.config['num_hidden_layers'])
+        for wanted, layers in ((self.with_pool or self.with_nsp, ['Pooler-Dense']),
+                               (self.with_nsp, ['NSP-Proba']),
+                               (self.with_mlm, ['MLM-Dense', 'MLM-Norm', 'MLM-Proba'])):
+            for layer in layers if not wanted else ():
+                del names[layer]
         return names
 
     def _weights(self):

@@ -196,6 +196,29 @@ def hugging_face_names(num_hidden_layers):
     return names
 
 
+def layer_variables(num_hidden_layers):
+    """OrderedDict {layer name: Google's names of its weights, in order} of a BERT with all heads."""
+    names = collections.OrderedDict([
+        ('Embedding-Token', ['bert/embeddings/word_embeddings']),
+        ('Embedding-Segment', ['bert/embeddings/token_type_embeddings']),
+        ('Embedding-Position', ['bert/embeddings/position_embeddings']),
+        ('Embedding-Norm', ['bert/embeddings/LayerNorm/gamma', 'bert/embeddings/LayerNorm/beta']),
+    ])
+    for layer in range(num_hidden_layers):
+        block = ['bert/encoder/layer_%d/%s' % (layer, part) for part in BLOCK]
+        attention = 'Encoder-%d-MultiHeadSelfAttention' % (layer + 1)
+        feed_forward = 'Encoder-%d-FeedForward' % (layer + 1)
+        names[attention], names[attention + '-Norm'] = block[:8], block[8:10]
+        names[feed_forward], names[feed_forward + '-Norm'] = block[10:14], block[14:]
+    transform = 'cls/predictions/transform/'
+    names['Pooler-Dense'] = ['bert/pooler/dense/kernel', 'bert/pooler/dense/bias']
+    names['NSP-Proba'] = ['cls/seq_relationship/output_weights.T', 'cls/seq_relationship/output_bias']
+    names['MLM-Dense'] = [transform + 'dense/kernel', transform + 'dense/bias']
+    names['MLM-Norm'] = [transform + 'LayerNorm/gamma', transform + 'LayerNorm/beta']
+    names['MLM-Proba'] = ['cls/predictions/output_bias']
+    return names
+
+
 class Variables(Mapping):
     """A checkpoint's variables by the names, and in the orientation, of Google's release.
 

@@ -424,3 +424,29 @@ def test_arguments_that_mean_nothing(release):
         build_bert_model(release[0], albert=True)
     with pytest.raises(ValueError, match='call build'):
         BertModel(release[1]).save_weights_as_checkpoint('nowhere')
+
+
+# ------------------------------------------------------------------ around a Keras model
+
+@pytest.mark.parametrize('application, heads', [('encoder', {}), ('seq2seq', {'with_mlm': True}),
+                                                ('lm', {'with_nsp': True, 'with_mlm': True})])
+def test_from_keras_model_knows_the_config(release, tmp_path, application, heads):
+    """The config, heads and application are read off the layers; the checkpoint saved is the one loaded."""
+    directory, config, variables = release
+    model = build_bert_model(directory, application=application, **heads)
+    bert = BertModel.from_keras_model(model)
+    assert {name: bert.config[name] for name in config} == config
+    assert bert.application == application and bert.with_mlm == heads.get('with_mlm', False)
+    prefix = os.path.join(str(tmp_path), 'again.ckpt')
+    bert.save_weights_as_checkpoint(prefix)
+    written = open_checkpoint(prefix)
+    assert len(written) == 5 + 16 * 2 + 4 * ('with_nsp' in heads) + 5 * ('with_mlm' in heads)
+    for name in written:
+        np.testing.assert_array_equal(written[name], variables[name], err_msg=name)
+
+
+def test_from_keras_model_of_something_else():
+    """A model without the layers of a BERT is an error that names the first one missing."""
+    inputs = keras.layers.Input(shape=(3,))
+    with pytest.raises(ValueError, match='it has no layer Embedding-Token'):
+        BertModel.from_keras_model(keras.models.Model(inputs, keras.layers.Dense(2)(inputs)))
