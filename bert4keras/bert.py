@@ -24,9 +24,8 @@ import numpy as np
 from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.families import (HEAD_ARGUMENTS, activation_name, find_release, hugging_face_names,
-                                 is_transposed, layer_variables, open_variables, read_config, some,
-                                 strip_transposed)
+from bert4keras.families import (HEAD_ARGUMENTS, activation_name, find_release, is_transposed,
+                                 layer_variables, open_variables, read_config, some, strip_transposed, to_layout)
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
                                BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
                                BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
@@ -237,16 +236,28 @@ class BertModel(object):
                 of another shape is found before the first weight is changed.
         """
         variables = open_variables(checkpoint, self.config)
-        pairs = list(self._weights())
-        for weight, name in pairs:
-            self._check_variable(variables, name, weight)
-        backend.set_values((weight, self._keep(variables[name], name)) for weight, name in pairs)
-        expected, unexpected = variables.unread([name for _, name in pairs])
-        logger.info('%s: %d variables read; left: %s', variables.path, len(pairs), some(expected) or 'none')
+        names = self.set_variables(variables)
+        expected, unexpected = variables.unread(names)
+        logger.info('%s: %d variables read; left: %s', variables.path, len(names), some(expected) or 'none')
         if unexpected:
             logger.warning('%s has %d variables that this model has no place for: %s', variables.path,
                            len(unexpected), some(unexpected))
         return expected + unexpected
+
+    def set_variables(self, variables):
+        """Sets every weight that `variable_names` lists from `families.Variables`; returns their names."""
+        pairs = list(self._weights())
+        for weight, name in pairs:
+            self._check_variable(variables, name, weight)
+        backend.set_values((weight, self._keep(variables[name], name)) for weight, name in pairs)
+        return [name for _, name in pairs]
+
+    def get_variables(self):
+        """OrderedDict {Google's name: array} of every weight that `variable_names` lists."""
+        pairs = list(self._weights())
+        values = backend.get_values([weight for weight, _ in pairs])
+        return collections.OrderedDict((strip_transposed(name), value.T if is_transposed(name) else value)
+                                       for (_, name), value in zip(pairs, values))
 
     def _check_variable(self, variables, name, weight):
         """CheckpointError unless the checkpoint has the variable in the shape that the weight needs."""
@@ -271,14 +282,8 @@ class BertModel(object):
             path: prefix of a TensorFlow checkpoint, in Google's layout; or a path ending in
                 ".safetensors", in Hugging Face's. See `checkpoint.save_checkpoint`.
         """
-        own_names = hugging_face_names(self.config['num_hidden_layers']) if path.endswith('.safetensors') else {}
-        pairs = list(self._weights())
-        values = backend.get_values([weight for weight, _ in pairs])
-        variables = collections.OrderedDict()
-        for (_, name), value in zip(pairs, values):
-            own = own_names.get(strip_transposed(name), strip_transposed(name))
-            variables[strip_transposed(own)] = value.T if is_transposed(own) != is_transposed(name) else value
-        save_checkpoint(path, variables)
+        layout = 'hugging-face' if path.endswith('.safetensors') else 'tensorflow'
+        save_checkpoint(path, to_layout(self.get_variables(), layout, self.config['num_hidden_layers']))
 
 
 # The variables with one row a word, which keep_words selects from.

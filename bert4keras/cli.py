@@ -191,7 +191,7 @@ def progress_bar(total):
         yield None
         return
     from tqdm import tqdm
-    with tqdm(total=total, unit='text', delay=2, leave=False) as bar:
+    with tqdm(total=total, unit=' texts', delay=2, leave=False) as bar:
         yield bar.update
 
 

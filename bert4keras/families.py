@@ -228,14 +228,14 @@ class Variables(Mapping):
             is left out. Without it the checkpoint has Google's own names.
 
     Attributes:
-        path: of the checkpoint, for messages.
+        checkpoint, path: what was given, and its path, for messages.
         sources: {Google's name: the checkpoint's own name} of all that is here.
         unnamed: list of the checkpoint's names that have no place here.
     """
 
     def __init__(self, checkpoint, names=None):
         self.path = checkpoint.path
-        self._checkpoint = checkpoint
+        self.checkpoint = checkpoint
         names = names if names is not None else {name: name for name in checkpoint}
         self._names = collections.OrderedDict((google, own) for google, own in names.items()
                                               if strip_transposed(own) in checkpoint)
@@ -246,7 +246,7 @@ class Variables(Mapping):
     def __getitem__(self, name):
         """The variable of Google's name `name`, transposed if that ends in ".T"."""
         own = self._names[strip_transposed(name)]
-        array = self._checkpoint[strip_transposed(own)]
+        array = self.checkpoint[strip_transposed(own)]
         return array.T if is_transposed(own) != is_transposed(name) else array
 
     def __iter__(self):
@@ -258,7 +258,7 @@ class Variables(Mapping):
     def shape(self, name):
         """The shape, a tuple of ints, of what `self[name]` returns, without reading it."""
         own = self._names[strip_transposed(name)]
-        shape = tuple(self._checkpoint.shape(strip_transposed(own)))
+        shape = tuple(self.checkpoint.shape(strip_transposed(own)))
         return shape[::-1] if is_transposed(own) != is_transposed(name) else shape
 
     def __contains__(self, name):
@@ -279,6 +279,22 @@ class Variables(Mapping):
         expected = [google in HEADS or bool(IGNORABLE.search(own)) for google, own in left]
         return ([own for (_, own), known in zip(left, expected) if known],
                 [own for (_, own), known in zip(left, expected) if not known])
+
+
+def to_layout(variables, layout, num_hidden_layers):
+    """Pairs (name, array), named and turned as a layout wants them; what has no name there keeps its own.
+
+    Args:
+        variables: mapping from Google's name to array; Variables, or a dict.
+        layout: 'tensorflow' (Google's) or 'hugging-face'.
+        num_hidden_layers: int.
+    """
+    names = hugging_face_names(num_hidden_layers) if layout == 'hugging-face' else {}
+    for google in variables:
+        own = names.get(google, google)
+        yield strip_transposed(own), variables[google].T if is_transposed(own) else variables[google]
+    for own in getattr(variables, 'unnamed', ()):
+        yield own, variables.checkpoint[own]
 
 
 def is_transposed(name):

@@ -34,6 +34,14 @@ def check(what, ours, theirs, allowed):
     assert measured <= allowed, '%s: max |difference| %.2e, allowed %.2e' % (what, measured, allowed)
 
 
+def layer_outputs(model, names, ids):
+    """[the first output of each named layer] of a Keras model for ids [token ids, segment ids]."""
+    from bert4keras.backend import keras
+    outputs = [model.get_layer(name).output for name in names]
+    outputs = [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
+    return keras.models.Model(model.inputs, outputs).predict(ids)
+
+
 def tolerance(floor, cap=1e-5):
     """4 times the floor, at least one rounding of a number near 1, never more than `cap`."""
     return min(max(4 * floor, np.finfo('float32').eps), cap)

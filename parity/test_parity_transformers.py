@@ -12,9 +12,8 @@ from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import open_checkpoint
 from bert4keras.families import find_release, open_variables, read_config
 from bert4keras.tokenizer import Tokenizer
-from measure import check, real_positions
+from measure import check, layer_outputs, real_positions
 from peers import hugging_face
-from test_reference import layer_outputs
 
 TEXTS = [
     u'The rain had only just stopped.',

@@ -5,18 +5,10 @@ from __future__ import absolute_import, division, print_function
 import numpy as np
 import pytest
 
-from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
 from bert4keras.reference import forward
-from measure import check, difference, real_positions, tolerance
+from measure import check, difference, layer_outputs, real_positions, tolerance
 from releases import random_ids
-
-
-def layer_outputs(model, names, ids):
-    """[the first output of each named layer] of a Keras model for ids [token ids, segment ids]."""
-    outputs = [model.get_layer(name).output for name in names]
-    outputs = [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
-    return keras.models.Model(model.inputs, outputs).predict(ids)
 
 
 @pytest.mark.parametrize('gelu', ['erf', 'tanh'])

@@ -1,0 +1,294 @@
+# -*- coding: utf-8 -*-
+"""What can be asked of a release: what is in it, whether it computes right, and in another layout.
+
+The functions behind the command's `inspect`, `verify`, `convert` and `fill-mask`: they return values and
+raise the package's errors; cli.py prints. Keras starts only where a model is built.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import io
+import json
+import logging
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.families import (find_release, layer_variables, open_variables, read_config, some,
+                                 strip_transposed, to_layout)
+
+LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
+CONFIG_NAMES = {'tensorflow': 'bert_config.json', 'hugging-face': 'config.json', 'keras': 'bert_config.json'}
+MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
+logger = logging.getLogger(__name__)
+
+
+# ------------------------------------------------------------------ inspect
+
+Inspection = collections.namedtuple('Inspection', 'release layout config rows')
+Row = collections.namedtuple('Row', 'name shape dtype place')
+
+
+def inspect(path):
+    """Says what is in a release, without reading its weights or starting Keras.
+
+    Args:
+        path: see `families.find_release`.
+
+    Returns:
+        Inspection(release, layout, config, rows); layout is 'tensorflow' or 'safetensors'; a Row(name,
+        shape, dtype, place) for each variable of the checkpoint, in its own names; place is the layer
+        and the number of the weight that it becomes, such as 'Pooler-Dense 0', or '' if it is not read.
+    """
+    release = find_release(path)
+    config = read_config(release.config_path)
+    checkpoint = open_checkpoint(release.checkpoint_path)
+    variables = open_variables(checkpoint, config)
+    places = {}
+    for layer, names in layer_variables(config['num_hidden_layers']).items():
+        for index, name in enumerate(names):
+            if name in variables:
+                places[variables.sources[strip_transposed(name)]] = '%s %d' % (layer, index)
+    rows = [Row(name, checkpoint.shape(name), checkpoint.dtype(name), places.get(name, ''))
+            for name in checkpoint]
+    return Inspection(release, checkpoint.layout, config, rows)
+
+
+# ------------------------------------------------------------------ verify
+
+Comparison = collections.namedtuple('Comparison', 'name difference tolerance')
+
+
+def verify(path, gelu=None, batch=4, length=32):
+    """Runs a fixed batch through every layer, on the installed Keras and in the float64 reference.
+
+    The tolerance is 4 times what float32 rounding does to the reference itself, and at most 2e-5 of the
+    largest activation of that layer (of 1, where none is larger).
+
+    Args:
+        path: see `families.find_release`.
+        gelu: 'erf', 'tanh' or None; see `BertModel`.
+        batch, length: ints, the batch's shape; the length is cut to the model's positions.
+
+    Returns:
+        list of Comparison(layer name, max |difference| on real positions, tolerance), in order; the
+        heads are those whose variables the checkpoint has.
+    """
+    from bert4keras.backend import get_gelu, keras
+    from bert4keras.bert import build_bert_model
+    from bert4keras.reference import forward
+    release = find_release(path)
+    config = read_config(release.config_path)
+    variables = open_variables(release.checkpoint_path, config)
+    if gelu is None and config['hidden_act'] == 'gelu':
+        gelu = get_gelu()
+    ids = fixed_batch(config, batch, min(length, config['max_position_embeddings']))
+    exact = forward(config, variables, *ids, gelu=gelu)
+    rounded = forward(config, variables, *ids, gelu=gelu, dtype='float32')
+    flags = {'with_pool': 'Pooler-Dense' in exact, 'with_nsp': 'NSP-Proba' in exact,
+             'with_mlm': 'MLM-Proba' in exact}
+    model = build_bert_model(config, release.checkpoint_path, gelu=gelu, **flags)
+    outputs = [model.get_layer(name).output for name in exact]
+    outputs = [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
+    ours = keras.models.Model(model.inputs, outputs).predict_on_batch(list(ids))
+    real = ids[0] != config['pad_token_id']
+    return [compare(name, *[array[real] if np.ndim(array) == 3 else array
+                            for array in (np.asarray(mine), exact[name], rounded[name])])
+            for name, mine in zip(exact, ours)]
+
+
+def fixed_batch(config, batch, length):
+    """(token ids, segment ids), int32 [batch, length]: always the same, rows of mixed lengths."""
+    random = np.random.RandomState(0)
+    token_ids = random.randint(0, config['vocab_size'], (batch, length)).astype('int32')
+    token_ids[token_ids == config['pad_token_id']] = (config['pad_token_id'] + 1) % config['vocab_size']
+    segment_ids = np.zeros_like(token_ids)
+    for row in range(batch):
+        real = max(1, length * (batch - row) // batch)
+        token_ids[row, real:] = config['pad_token_id']
+        segment_ids[row, real // 2:real] = min(1, config['type_vocab_size'] - 1)
+    return token_ids, segment_ids
+
+
+def compare(name, ours, exact, rounded):
+    """The Comparison of a layer's output with the reference's, exact and rounded to float32."""
+    difference = np.abs(ours - exact).max() if np.isfinite(ours).all() else np.inf
+    largest = max(1.0, np.abs(exact).max())
+    floor = max(4 * np.abs(rounded - exact).max(), np.finfo('float32').eps)
+    return Comparison(name, float(difference), float(min(floor, 2e-5 * largest)))
+
+
+# ------------------------------------------------------------------ convert
+
+def convert(source, destination, layout=None, force=False):
+    """Writes a release in another layout: every tensor of it, its config and its vocabulary.
+
+    Args:
+        source: a release, see `families.find_release`, or a Keras model of ours (.keras or .h5).
+        destination: the directory to make. It gets its name when it is complete.
+        layout: 'tensorflow', 'hugging-face' or 'keras'; None for Hugging Face's of a TensorFlow
+            checkpoint, and TensorFlow's of anything else.
+        force: whether to replace a destination that exists and is a release, or empty.
+
+    Returns:
+        The layout written.
+
+    Raises:
+        ValueError: the destination exists, or the source is no release; nothing is written then.
+    """
+    if layout not in LAYOUTS + (None,):
+        raise ValueError('the layout must be one of %s, not %r' % (', '.join(LAYOUTS), layout))
+    destination = os.path.abspath(destination)
+    check_destination(destination, source, force)
+    if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
+        config, variables, vocab_path = read_keras_model(source)
+        layout = layout or 'tensorflow'
+    else:
+        release = find_release(source)
+        checkpoint = open_checkpoint(release.checkpoint_path)
+        variables = open_variables(checkpoint, read_config(release.config_path))
+        with io.open(release.config_path, encoding='utf-8') as stream:
+            config = json.load(stream, object_pairs_hook=collections.OrderedDict)  # with every field it has
+        vocab_path = release.vocab_path
+        layout = layout or ('hugging-face' if checkpoint.layout == 'tensorflow' else 'tensorflow')
+        if layout != 'keras':
+            warn_of_widening(checkpoint)
+    partial = tempfile.mkdtemp(prefix='.%s.' % os.path.basename(destination), dir=os.path.dirname(destination))
+    try:
+        write_release(partial, layout, config, variables, vocab_path)
+        replace_directory(partial, destination)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return layout
+
+
+def check_destination(destination, source, force):
+    """ValueError unless the directory `destination` may be made, or replaced."""
+    if not os.path.isdir(os.path.dirname(destination)):
+        raise ValueError('%s is in no directory that exists; make it first' % destination)
+    if not os.path.lexists(destination):
+        return
+    if not force:
+        raise ValueError('%s exists; give another destination, or --force to replace it' % destination)
+    if os.path.realpath(destination) == os.path.realpath(source):
+        raise ValueError('%s is the source as well; give another destination' % destination)
+    if os.path.islink(destination) or not os.path.isdir(destination):
+        raise ValueError('%s is no directory; give another destination' % destination)
+    if os.listdir(destination):
+        find_release(destination)  # anything else that is in the way is not ours to delete
+
+
+def read_keras_model(path):
+    """A Keras model of ours -> (config, {Google's name: array}, path of the vocabulary beside it or None)."""
+    from bert4keras import layers  # noqa: F401 (registers them)
+    from bert4keras.backend import keras
+    from bert4keras.bert import BertModel
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, IOError, OSError) as error:
+        raise CheckpointError('%s cannot be opened as a Keras model: %s' % (path, error))
+    bert = BertModel.from_keras_model(model)
+    vocab_path = os.path.join(os.path.dirname(path), 'vocab.txt')
+    return bert.config, bert.get_variables(), vocab_path if os.path.exists(vocab_path) else None
+
+
+def warn_of_widening(checkpoint):
+    """Says which variables are about to be stored in another type than they had."""
+    wide = [name for name in checkpoint if checkpoint.dtype(name) == 'bfloat16']
+    if wide:
+        logger.warning('%s: %d variables in bfloat16 are written as float32, which holds them exactly: %s',
+                       checkpoint.path, len(wide), some(wide))
+
+
+def write_release(directory, layout, config, variables, vocab_path):
+    """Writes config, weights and vocabulary into a directory.
+
+    Args:
+        config: dict, the fields of the config file.
+        variables: mapping from Google's name to array; `families.Variables` or a dict.
+        vocab_path: of the vocabulary to copy, or None.
+    """
+    if layout == 'keras':
+        from bert4keras.backend import model_suffix
+        model = build_with_heads(config, variables)
+        model.save(os.path.join(directory, 'model' + model_suffix()))
+    else:
+        name = {'tensorflow': 'bert_model.ckpt', 'hugging-face': 'model.safetensors'}[layout]
+        save_checkpoint(os.path.join(directory, name), to_layout(variables, layout, config['num_hidden_layers']))
+    if layout == 'hugging-face':  # what transformers tells the architecture by
+        config = dict(config, model_type=config.get('model_type', 'bert'))
+    with io.open(os.path.join(directory, CONFIG_NAMES[layout]), 'w', encoding='utf-8') as stream:
+        stream.write(u'%s\n' % json.dumps(config, indent=2))
+    if vocab_path is not None:
+        shutil.copyfile(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
+
+
+def build_with_heads(config, variables):
+    """The Keras model of all heads that the variables have, with their weights."""
+    from bert4keras.bert import BertModel
+    bert = BertModel(config, with_pool='bert/pooler/dense/kernel' in variables,
+                     with_nsp='cls/seq_relationship/output_weights' in variables,
+                     with_mlm='cls/predictions/output_bias' in variables)
+    bert.build()
+    bert.set_variables(variables)
+    return bert.model
+
+
+def replace_directory(partial, destination):
+    """Gives a complete directory its name; what had it before is deleted behind that."""
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(partial, 0o777 & ~umask)  # mkdtemp makes it for the owner alone
+    if not os.path.lexists(destination):
+        os.rename(partial, destination)
+        return
+    old = tempfile.mkdtemp(prefix='.%s.' % os.path.basename(destination), dir=os.path.dirname(destination))
+    os.rename(destination, os.path.join(old, 'replaced'))
+    os.rename(partial, destination)
+    shutil.rmtree(old)
+
+
+# ------------------------------------------------------------------ fill-mask
+
+def fill_mask(path, text, top=5, gelu=None):
+    """What the masked language model puts in the place of each [MASK].
+
+    Args:
+        path: a release that has the head, see `families.find_release`.
+        text: string with one [MASK] or more.
+        top: int, how many tokens to give for each.
+        gelu: 'erf', 'tanh' or None; see `BertModel`.
+
+    Returns:
+        list, one item for each [MASK] in order: a list of (token, probability), the likeliest first.
+
+    Raises:
+        ValueError: no [MASK] in the text, a text longer than the model's positions, or a checkpoint
+            without the head.
+    """
+    from bert4keras.tokenizer import load_tokenizer
+    release = find_release(path)
+    config = read_config(release.config_path)
+    tokenizer = load_tokenizer(release.vocab_path, config['vocab_size'])
+    parts = text.split(tokenizer.token_mask)
+    if len(parts) == 1:
+        raise ValueError('the text has no %s, the place to fill' % tokenizer.token_mask)
+    tokens = [tokenizer.token_cls]
+    for index, part in enumerate(parts):
+        tokens += ([tokenizer.token_mask] if index else []) + tokenizer.tokenize(part)[1:-1]
+    tokens.append(tokenizer.token_sep)
+    if len(tokens) > config['max_position_embeddings']:
+        raise ValueError('the text has %d tokens, but the model has %d positions; shorten it'
+                         % (len(tokens), config['max_position_embeddings']))
+    from bert4keras.bert import build_bert_model
+    model = build_bert_model(release.config_path, release.checkpoint_path, with_mlm=True, gelu=gelu)
+    token_ids = np.array([tokenizer.tokens_to_ids(tokens)], 'int32')  # [1, T]
+    probabilities = np.asarray(model.predict_on_batch([token_ids, np.zeros_like(token_ids)]))[0]  # [T, V]
+    filled = []
+    for row in probabilities[token_ids[0] == tokenizer.token_to_id(tokenizer.token_mask)]:
+        best = row.argsort()[::-1][:top]
+        filled.append([(tokenizer.id_to_token(int(index)), float(row[index])) for index in best])
+    return filled
