@@ -81,6 +81,8 @@ def _import_keras():
 
 keras = _import_keras()
 _KERAS_3 = hasattr(keras, 'ops')
+# of the files that `model.save` writes and every engine of that Keras opens
+MODEL_SUFFIX = '.keras' if _KERAS_3 else '.h5'
 
 
 # ------------------------------------------------------------------ operations

@@ -17,13 +17,28 @@ import tempfile
 import numpy as np
 
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.families import (find_release, layer_variables, open_variables, read_config, some,
-                                 strip_transposed, to_layout)
+from bert4keras.families import (VOCAB_PATTERNS, find_release, layer_variables, open_variables, read_config,
+                                 some, strip_transposed, to_layout)
+from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 CONFIG_NAMES = {'tensorflow': 'bert_config.json', 'hugging-face': 'config.json', 'keras': 'bert_config.json'}
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
 logger = logging.getLogger(__name__)
+
+
+def load_tokenizer(release):
+    """The tokenizer of a `families.Release`; VocabularyError unless its vocabulary fits the config."""
+    vocab_size = read_config(release.config_path)['vocab_size']
+    if release.vocab_path is None:
+        raise VocabularyError('there is no vocabulary, a file like %s, beside %s'
+                              % (' or '.join(VOCAB_PATTERNS), release.config_path))
+    tokenizer = (SpTokenizer if release.vocab_path.endswith('.model') else Tokenizer)(release.vocab_path)
+    found = len(tokenizer._token_dict)
+    if found != vocab_size:
+        raise VocabularyError('%s has %d tokens, but %s has vocab_size %d: they are of two different models'
+                              % (release.vocab_path, found, release.config_path, vocab_size))
+    return tokenizer
 
 
 # ------------------------------------------------------------------ inspect
@@ -212,9 +227,8 @@ def write_release(directory, layout, config, variables, vocab_path):
         vocab_path: of the vocabulary to copy, or None.
     """
     if layout == 'keras':
-        from bert4keras.backend import model_suffix
-        model = build_with_heads(config, variables)
-        model.save(os.path.join(directory, 'model' + model_suffix()))
+        from bert4keras.backend import MODEL_SUFFIX
+        build_with_heads(config, variables).save(os.path.join(directory, 'model' + MODEL_SUFFIX))
     else:
         name = {'tensorflow': 'bert_model.ckpt', 'hugging-face': 'model.safetensors'}[layout]
         save_checkpoint(os.path.join(directory, name), to_layout(variables, layout, config['num_hidden_layers']))
@@ -269,10 +283,9 @@ def fill_mask(path, text, top=5, gelu=None):
         ValueError: no [MASK] in the text, a text longer than the model's positions, or a checkpoint
             without the head.
     """
-    from bert4keras.tokenizer import load_tokenizer
     release = find_release(path)
     config = read_config(release.config_path)
-    tokenizer = load_tokenizer(release.vocab_path, config['vocab_size'])
+    tokenizer = load_tokenizer(release)
     parts = text.split(tokenizer.token_mask)
     if len(parts) == 1:
         raise ValueError('the text has no %s, the place to fill' % tokenizer.token_mask)

@@ -108,7 +108,7 @@ def padded_length(length, positions):
 def normalize(embeddings):
     """Scales each row of [N, D] to length 1, so that dot products are cosines; zeros stay zeros."""
     lengths = np.sqrt(np.sum(np.square(embeddings), axis=-1, keepdims=True))  # [N, 1]
-    return embeddings / lengths
+    return embeddings / np.maximum(lengths, np.finfo('float32').tiny)
 
 
 def _encode(tokenizer, texts, max_length, positions, vocab_size):

@@ -1,0 +1,239 @@
+# -*- coding: utf-8 -*-
+"""Tests of bert4keras.commands: what is in a release, whether it computes right, in another layout."""
+from __future__ import absolute_import, division, print_function
+
+import io
+import json
+import logging
+import os
+
+import numpy as np
+import pytest
+
+from bert4keras import layers
+from bert4keras.bert import build_bert_model
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
+from bert4keras.families import find_release, hugging_face_names
+from bert4keras.tokenizer import VocabularyError
+from releases import make_release, random_ids
+
+
+def read(*path):
+    """The bytes of a file."""
+    with io.open(os.path.join(*path), 'rb') as stream:
+        return stream.read()
+
+
+def tensors(directory):
+    """{name: array} of the checkpoint of a release."""
+    checkpoint = open_checkpoint(find_release(directory).checkpoint_path)
+    return {name: np.array(checkpoint[name]) for name in checkpoint}
+
+
+def same_tensors(one, other):
+    """Whether two {name: array} have the same names, dtypes and bits."""
+    return set(one) == set(other) and all(
+        one[name].dtype == other[name].dtype and one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+@pytest.fixture
+def safetensors():
+    """The library that Hugging Face's layout needs, or a skip."""
+    return pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
+
+
+# ------------------------------------------------------------------ inspect
+
+def test_inspect_says_where_each_variable_goes(release):
+    """Every variable with its shape, dtype and place; the config; the files."""
+    directory, config, variables = release
+    found = inspect(directory)
+    assert found.layout == 'tensorflow' and found.config['hidden_size'] == 32
+    assert {row.name: row.shape for row in found.rows} == {name: v.shape for name, v in variables.items()}
+    places = {row.name: row.place for row in found.rows}
+    assert places['bert/encoder/layer_1/attention/self/value/bias'] == 'Encoder-2-MultiHeadSelfAttention 5'
+    assert places['cls/seq_relationship/output_weights'] == 'NSP-Proba 0'
+    assert len(set(places.values())) == len(places) and '' not in places.values()
+
+
+def test_inspect_names_what_is_left_unread(release, tmp_path):
+    """Training state and blocks beyond the config have no place."""
+    _, variables = make_release(tmp_path, num_hidden_layers=1)
+    extra = dict(variables, global_step=np.array(7), **{'bert/encoder/layer_1/output/dense/bias': np.zeros(3)})
+    save_checkpoint(os.path.join(str(tmp_path), 'bert_model.ckpt'), extra)
+    unread = [row.name for row in inspect(str(tmp_path)).rows if not row.place]
+    assert unread == ['bert/encoder/layer_1/output/dense/bias', 'global_step']
+
+
+# ------------------------------------------------------------------ verify
+
+def test_verify_compares_every_layer(release):
+    """Every layer and head, each within its tolerance, in the order of the model."""
+    rows = verify(release[0])
+    assert [row.name for row in rows][:4] == ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position',
+                                              'Embedding-Norm']
+    assert len(rows) == 4 + 4 * 2 + 5 and rows[-1].name == 'MLM-Proba'
+    for row in rows:
+        assert row.difference <= row.tolerance <= 2e-5 * 10, row
+
+
+def test_verify_finds_a_layer_that_computes_something_else(release, monkeypatch):
+    """The tanh GELU in place of erf's is over the tolerance from the first feed-forward on."""
+    monkeypatch.setitem(layers.ACTIVATIONS, 'gelu_erf', layers.ACTIVATIONS['gelu_tanh'])
+    rows = verify(release[0])
+    off = [row.name for row in rows if row.difference > row.tolerance]
+    assert off[0] == 'Encoder-1-FeedForward' and 'MLM-Dense' in off
+
+
+# ------------------------------------------------------------------ convert
+
+def test_convert_there_and_back_is_bit_identical(release, tmp_path, safetensors):
+    """TensorFlow's layout to Hugging Face's and back: the same tensors, config fields and vocabulary."""
+    there, back = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'back')
+    assert convert(release[0], there) == 'hugging-face' and convert(there, back) == 'tensorflow'
+    assert same_tensors(tensors(release[0]), tensors(back))
+    names = hugging_face_names(2)
+    assert set(tensors(there)) == {own[:-2] if own.endswith('.T') else own for own in names.values()}
+    assert read(there, 'vocab.txt') == read(back, 'vocab.txt') == read(release[0], 'vocab.txt')
+    config = json.loads(read(back, 'bert_config.json').decode('utf-8'))
+    assert config == dict(release[1], model_type='bert')
+    ids = list(random_ids(release[1]))
+    np.testing.assert_array_equal(build_bert_model(there).predict(ids), build_bert_model(release[0]).predict(ids))
+    assert sorted(os.listdir(str(tmp_path))) == ['back', 'there']
+
+
+def test_convert_takes_unused_tensors_along(release, tmp_path, safetensors):
+    """Optimizer slots, position ids and what nobody knows arrive under their own names."""
+    source, there, back = [os.path.join(str(tmp_path), name) for name in ('source', 'there', 'back')]
+    os.mkdir(source)
+    _, variables = make_release(source, num_hidden_layers=1)
+    variables = dict(variables, global_step=np.array(7), some_head=np.arange(6.0).reshape(2, 3))
+    variables['bert/pooler/dense/bias/adam_v'] = np.ones(32, 'float16')
+    save_checkpoint(os.path.join(source, 'bert_model.ckpt'), variables)
+    convert(source, there)
+    convert(there, back)
+    assert same_tensors(tensors(source), tensors(back))
+    assert tensors(there)['bert/pooler/dense/bias/adam_v'].dtype == 'float16'
+
+
+def test_convert_to_keras_and_back(release, tmp_path):
+    """A Keras model of all heads, whose weights come back bit for bit as a checkpoint."""
+    there, back = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'back')
+    convert(release[0], there, layout='keras')
+    model = [name for name in os.listdir(there) if name.startswith('model.')]
+    assert len(model) == 1 and sorted(os.listdir(there)) == sorted(model + ['bert_config.json', 'vocab.txt'])
+    assert convert(os.path.join(there, model[0]), back) == 'tensorflow'
+    assert same_tensors(tensors(release[0]), tensors(back))
+    config = json.loads(read(back, 'bert_config.json').decode('utf-8'))
+    assert {name: config[name] for name in release[1]} == release[1]
+    assert read(back, 'vocab.txt') == read(release[0], 'vocab.txt')
+
+
+def test_convert_warns_of_bfloat16(release, tmp_path, safetensors, caplog):
+    """A type that the destination does not have is widened, exactly, and with a warning that names it."""
+    import struct
+    there = os.path.join(str(tmp_path), 'there')
+    convert(release[0], there)
+    raw = read(there, 'model.safetensors')
+    size = struct.unpack('<Q', raw[:8])[0]
+    header = json.loads(raw[8:8 + size].decode('utf-8'))
+    name = 'bert.pooler.dense.bias'  # 32 float32 become 64 bfloat16 of the same bytes
+    header[name].update(dtype='BF16', shape=[64])
+    text = json.dumps(header).encode('utf-8')
+    with io.open(os.path.join(there, 'model.safetensors'), 'wb') as stream:
+        stream.write(struct.pack('<Q', len(text)) + text + raw[8 + size:])
+    with caplog.at_level(logging.WARNING):
+        convert(there, os.path.join(str(tmp_path), 'back'))
+    assert name in caplog.text and 'bfloat16' in caplog.text
+    assert tensors(os.path.join(str(tmp_path), 'back'))['bert/pooler/dense/bias'].dtype == 'float32'
+
+
+def test_convert_never_overwrites_unasked(release, tmp_path, safetensors):
+    """What exists stays without force; with it a release or an empty directory is replaced, nothing else."""
+    there = os.path.join(str(tmp_path), 'there')
+    convert(release[0], there)
+    before = read(there, 'model.safetensors')
+    with pytest.raises(ValueError, match='there exists; give another destination, or --force'):
+        convert(release[0], there, layout='tensorflow')
+    assert read(there, 'model.safetensors') == before
+    convert(release[0], there, layout='tensorflow', force=True)
+    assert sorted(os.listdir(there))[0] == 'bert_config.json' and os.listdir(str(tmp_path)) == ['there']
+    other = os.path.join(str(tmp_path), 'other')
+    os.mkdir(other)
+    io.open(os.path.join(other, 'thesis.tex'), 'w').close()
+    with pytest.raises(ValueError, match='has no config'):
+        convert(release[0], other, force=True)
+    assert os.listdir(other) == ['thesis.tex']
+    with pytest.raises(ValueError, match='is the source as well'):
+        convert(there, there, force=True)
+    with pytest.raises(ValueError, match='is in no directory that exists'):
+        convert(release[0], os.path.join(other, 'no', 'such'))
+
+
+def test_convert_of_a_damaged_release_leaves_nothing(release, tmp_path, safetensors):
+    """A tensor that fails its checksum: the error, and neither destination nor remains."""
+    source = os.path.join(str(tmp_path), 'source')
+    os.mkdir(source)
+    make_release(source, num_hidden_layers=1)
+    path = os.path.join(source, 'bert_model.ckpt.data-00000-of-00001')
+    raw = bytearray(read(path))
+    raw[len(raw) // 2] ^= 1
+    with io.open(path, 'wb') as stream:
+        stream.write(bytes(raw))
+    with pytest.raises(CheckpointError, match='checksum'):
+        convert(source, os.path.join(str(tmp_path), 'there'))
+    assert os.listdir(str(tmp_path)) == ['source']
+
+
+def test_convert_of_something_else(tmp_path):
+    """A file that is no Keras model of ours, and a layout that there is not."""
+    path = os.path.join(str(tmp_path), 'model.h5')
+    io.open(path, 'w').close()
+    with pytest.raises(CheckpointError, match='cannot be opened as a Keras model'):
+        convert(path, os.path.join(str(tmp_path), 'there'))
+    with pytest.raises(ValueError, match='the layout must be one of tensorflow, hugging-face, keras'):
+        convert(path, os.path.join(str(tmp_path), 'there'), layout='onnx')
+    assert os.listdir(str(tmp_path)) == ['model.h5']
+
+
+# ------------------------------------------------------------------ fill-mask, vocabularies
+
+def test_fill_mask_gives_the_likeliest_tokens(release):
+    """For each [MASK] the head's best tokens, as the reference has them."""
+    from bert4keras.reference import forward
+    filled = fill_mask(release[0], u'word3 [MASK] word7 [MASK]', top=3)
+    tokenizer = load_tokenizer(find_release(release[0]))
+    tokens = ['[CLS]', 'word3', '[MASK]', 'word7', '[MASK]', '[SEP]']
+    exact = forward(release[1], release[2], [tokenizer.tokens_to_ids(tokens)])['MLM-Proba'][0]
+    for position, best in zip((2, 4), filled):
+        assert [tokenizer.token_to_id(token) for token, _ in best] == list(exact[position].argsort()[::-1][:3])
+        np.testing.assert_allclose([p for _, p in best], np.sort(exact[position])[::-1][:3], rtol=1e-4)
+
+
+@pytest.mark.parametrize('text, message', [(u'word3 word4', r'no \[MASK\]'),
+                                           (u'[MASK]' + u' word1' * 15, 'has 18 tokens, .* 17 positions')])
+def test_fill_mask_of_a_text_it_cannot_fill(release, text, message):
+    """No [MASK], or too long: an error before the model is built."""
+    with pytest.raises(ValueError, match=message):
+        fill_mask(release[0], text)
+
+
+def test_fill_mask_without_the_head(release, tmp_path):
+    """A checkpoint without the masked language model's head says so."""
+    directory, _, variables = release
+    convert(directory, os.path.join(str(tmp_path), 'd'), layout='tensorflow')
+    save_checkpoint(os.path.join(str(tmp_path), 'd', 'bert_model.ckpt'),
+                    {name: value for name, value in variables.items() if not name.startswith('cls/')})
+    with pytest.raises(CheckpointError, match='has no variable cls/predictions'):
+        fill_mask(os.path.join(str(tmp_path), 'd'), u'[MASK]')
+
+
+def test_a_vocabulary_of_another_size(tmp_path):
+    """The vocabulary's size against the config's: an error with both numbers and files; none is one too."""
+    make_release(tmp_path, num_hidden_layers=1, vocab=['[PAD]', 'b', 'c'])
+    with pytest.raises(VocabularyError, match='vocab.txt has 3 tokens, but .*bert_config.json has vocab_size 99'):
+        load_tokenizer(find_release(str(tmp_path)))
+    os.remove(os.path.join(str(tmp_path), 'vocab.txt'))
+    with pytest.raises(VocabularyError, match='there is no vocabulary'):
+        load_tokenizer(find_release(str(tmp_path)))
