@@ -96,7 +96,7 @@ def demo(args):
     say('Ran on     %s' % backend.describe())
     say(textwrap.fill('Seconds    loading %s, %d sentences %s, queries %s (compiling is in the first ones)'
                       % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])), 79, subsequent_indent=' ' * 11))
-    say('Now yours  bert4keras demo "What could I grow on my balcony?"')
+    say('Now yours  bert4keras demo "How do I get better at Spanish?"')
 
 
 # ------------------------------------------------------------------ what subcommands share
@@ -239,7 +239,7 @@ def build_parser():
         return command.add_argument
 
     argument = add(demo, 'find sentences by what they mean, with real trained weights',
-                   'bert4keras demo', 'bert4keras demo "What could I grow on my balcony?"')
+                   'bert4keras demo', 'bert4keras demo "How do I get better at Spanish?"')
     argument('texts', metavar='QUERY', nargs='*', help='what to look for; by default four queries that ship')
     argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
 
@@ -284,7 +284,7 @@ def main(argv=None):
             args = parse(sys.argv[1:] if argv is None else argv)
             args.run(args)
         finally:
-            pass  # here a closed pipe can still be dealt with
+            sys.stdout.flush()  # here a closed pipe can still be dealt with
         return 0
     except tuple(EXIT_CODES) as error:
         return report(error)

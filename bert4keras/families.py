@@ -23,9 +23,10 @@ except ImportError:  # Python 2
     from collections import Mapping
 
 from bert4keras.checkpoint import CheckpointError, open_checkpoint
+from bert4keras.tensor_bundle import ReleaseError
 
 
-class ConfigError(ValueError):
+class ConfigError(ReleaseError):
     """A config that is missing, unreadable, incomplete or of a model that is not supported."""
 
 

@@ -48,13 +48,20 @@ _CODES = {name: code for code, name in _DTYPES.items() if name in WRITABLE}
 TensorEntry = namedtuple('TensorEntry', 'dtype shape shard offset size crc sliced')
 
 
-class CheckpointError(ValueError):
-    """A checkpoint cannot be read or written; says which file, which variable, which byte, and why."""
-
-
 def native(text):
     """`text` as the `str` of this Python: only so do messages survive non-ASCII names on 2.7."""
     return text.encode('utf-8') if str is bytes and isinstance(text, _TEXT) else text
+
+
+class ReleaseError(ValueError):
+    """Something is wrong with a file of a release; the base of what this package raises about files."""
+
+    def __init__(self, message):
+        super(ReleaseError, self).__init__(native(message))
+
+
+class CheckpointError(ReleaseError):
+    """A checkpoint cannot be read or written; says which file, which variable, which byte, and why."""
 
 
 def error(path, what, name=None, offset=None):
