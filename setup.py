@@ -27,7 +27,7 @@ setup(
     packages=['bert4keras'],
     package_data={'bert4keras': ['demo_corpus.txt', 'demo_queries.txt']},
     python_requires='>=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*',
-    install_requires=['numpy', 'crc32c', 'tqdm'],
+    install_requires=['numpy', 'crc32c', 'tqdm>=4.57'],
     extras_require={
         'tensorflow': ['tensorflow>=1.13', 'keras>=2.3'],
         'jax': ['keras>=3', 'jax'],

@@ -218,7 +218,11 @@ def skip_initialization(layer_names):
 
 def initializer(layer, wanted):
     """The initializer `wanted`, or zeros for a layer that `skip_initialization` names."""
-    return 'zeros' if layer.name in _skipped_layers else wanted
+    if layer.name not in _skipped_layers:
+        return wanted
+    # NumPy's zeros take neither time nor memory before they are looked at; in a graph of TensorFlow 1
+    # they would be constants
+    return (lambda shape, dtype=None: np.zeros(shape, dtype)) if _KERAS_3 else 'zeros'
 
 
 # ------------------------------------------------------------------ variables
@@ -234,7 +238,8 @@ def set_values(pairs):
     """Assigns (variable, array) pairs, read one at a time where that Keras can."""
     if _KERAS_3:
         for variable, value in pairs:
-            variable.assign(value)
+            # a copy: JAX would go on using the mapped file, whatever becomes of it
+            variable.assign(np.array(value))
     else:
         keras.backend.batch_set_value([(variable, np.asarray(value)) for variable, value in pairs])
 

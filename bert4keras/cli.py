@@ -38,9 +38,7 @@ DEMO_MISSING = (
 
 def embed(args):
     """`bert4keras embed`: writes one vector a text, as JSON lines or .npy."""
-    if bool(args.texts) == (args.input is not None):
-        raise ValueError('give the texts as arguments, or --input FILE: one of the two')
-    texts = args.texts if args.input is None else read_lines(args.input)
+    texts = given_texts(args)
     with open_output(args.output) as stream:  # before the work, which would be lost if this failed
         vectors = embed_texts(texts, args)
         if (args.output or '').endswith('.npy'):
@@ -99,36 +97,96 @@ def demo(args):
     say('Now yours  bert4keras demo "How do I get better at Spanish?"')
 
 
+def inspect(args):
+    """`bert4keras inspect`: prints family, config, files and every variable of a release."""
+    from bert4keras import commands
+    found = commands.inspect(args.model)
+    for what, path in zip(('config', 'weights', 'vocabulary'), found.release):
+        say('%-12s%s' % (what, path or 'none'))
+    say('%-12s%s' % ('layout', {'tensorflow': "BERT in Google's layout, a TensorFlow checkpoint",
+                                'safetensors': "BERT in Hugging Face's layout, safetensors"}[found.layout]))
+    for field in sorted(found.config):
+        say('%-34s%s' % (field, json.dumps(found.config[field])))
+    width = max(len(row.name) for row in found.rows)
+    say('\n%-*s  %-16s %-9s %s' % (width, 'variable', 'shape', 'dtype', 'layer and weight'))
+    for row in found.rows:
+        shape = 'x'.join(str(size) for size in row.shape) or 'scalar'
+        say('%-*s  %-16s %-9s %s' % (width, row.name, shape, row.dtype, row.place or '- (left unread)'))
+    unread = sum(not row.place for row in found.rows)
+    say('\n%d variables, %d left unread' % (len(found.rows), unread))
+
+
+def verify(args):
+    """`bert4keras verify`: prints max |difference| of every layer from the reference; exit code 0 or 1."""
+    quiet_engines()
+    from bert4keras import backend, commands
+    rows = commands.verify(args.model, gelu=args.gelu)
+    off = [row for row in rows if not row.difference <= row.tolerance]
+    say('%s against the float64 reference\n' % backend.describe())
+    say('%-42s %12s %12s' % ('layer', 'difference', 'tolerance'))
+    for row in rows:
+        say('%-42s %12.1e %12.1e  %s' % (row.name, row.difference, row.tolerance, 'OFF' if row in off else 'ok'))
+    say('\n%s: %d of %d layers and heads are within their tolerance'
+        % ('WRONG' if off else 'RIGHT', len(rows) - len(off), len(rows)))
+    return 1 if off else 0
+
+
+def convert(args):
+    """`bert4keras convert`: writes a release in another layout."""
+    quiet_engines()
+    from bert4keras import commands
+    layout = commands.convert(args.source, args.destination, layout=args.to, force=args.force)
+    say('wrote %s (%s)' % (args.destination, layout))
+
+
+def tokenize(args):
+    """`bert4keras tokenize`: prints the tokens of each text, or their ids."""
+    from bert4keras import commands
+    from bert4keras.families import find_release
+    tokenizer = commands.load_tokenizer(find_release(args.model))
+    for text in given_texts(args):
+        tokens = tokenizer.tokenize(text, max_length=args.max_length)
+        say(' '.join(str(token_id) for token_id in tokenizer.tokens_to_ids(tokens)) if args.ids else ' '.join(tokens))
+
+
+def fill_mask(args):
+    """`bert4keras fill-mask`: prints the likeliest tokens for each [MASK]."""
+    quiet_engines()
+    from bert4keras import commands
+    filled = commands.fill_mask(args.model, to_text(args.text, 'the text'), top=args.top, gelu=args.gelu)
+    for number, best in enumerate(filled, 1):
+        if len(filled) > 1:
+            say('[MASK] %d' % number)
+        for token, probability in best:
+            say('  %6.2f%%  %s' % (100 * probability, token))
+
+
 # ------------------------------------------------------------------ what subcommands share
 
 def load_model(path):
     """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
     from bert4keras.families import find_release
     release = find_release(path)
+    from bert4keras.commands import load_tokenizer
     tokenizer = load_tokenizer(release)
-    # Engines chatter while they start, where the user asked for nothing else.
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-    logging.getLogger('tensorflow').setLevel(logging.ERROR)
-    if not sys.warnoptions:
-        warnings.simplefilter('ignore')
+    quiet_engines()
     from bert4keras.bert import build_bert_model
     return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
 
 
-def load_tokenizer(release):
-    """The tokenizer of a release; VocabularyError unless it has one of the config's size."""
-    from bert4keras.families import VOCAB_PATTERNS, read_config
-    from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError
-    config_path, path = release.config_path, release.vocab_path
-    vocab_size = read_config(config_path)['vocab_size']
-    if path is None:
-        raise VocabularyError('there is no vocabulary, a file like %s, beside %s'
-                              % (' or '.join(VOCAB_PATTERNS), config_path))
-    tokenizer = (SpTokenizer if path.endswith('.model') else Tokenizer)(path)
-    if len(tokenizer._token_dict) != vocab_size:
-        raise VocabularyError('%s has %d tokens, but %s has vocab_size %d: they are of two different models'
-                              % (path, len(tokenizer._token_dict), config_path, vocab_size))
-    return tokenizer
+def quiet_engines():
+    """Keeps engines from chattering while they start, where the user asked for nothing else."""
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        warnings.simplefilter('ignore')
+
+
+def given_texts(args):
+    """The texts of the command line or of its --input FILE."""
+    if bool(args.texts) == (args.input is not None):
+        raise ValueError('give the texts as arguments, or --input FILE: one of the two')
+    return args.texts if args.input is None else read_lines(args.input)
 
 
 def find_demo_weights():
@@ -233,7 +291,7 @@ def build_parser():
 
     def add(run, summary, *examples):
         command = commands.add_parser(
-            run.__name__, help=summary, description=summary[:1].upper() + summary[1:] + '.',
+            run.__name__.replace('_', '-'), help=summary, description=summary[:1].upper() + summary[1:] + '.',
             epilog='\n  '.join(('examples:',) + examples), formatter_class=argparse.RawDescriptionHelpFormatter)
         command.set_defaults(run=run)
         return command.add_argument
@@ -259,6 +317,42 @@ def build_parser():
              'that is too long for the model is an error')
     argument('--batch-size', metavar='N', type=positive, default=32,
              help='texts to compute at a time (default: %(default)s)')
+
+    model_help = 'directory or checkpoint prefix; see embed'
+    gelu_help = "what the config's hidden_act \"gelu\" means (default: erf)"
+    argument = add(verify, 'prove that a checkpoint computes right here, layer by layer',
+                   'bert4keras verify chinese_L-12_H-768_A-12')
+    argument('model', metavar='MODEL', help=model_help)
+    argument('--gelu', choices=['erf', 'tanh'], help=gelu_help)
+
+    argument = add(inspect, 'say what is in a directory, and where each variable goes',
+                   'bert4keras inspect chinese_L-12_H-768_A-12')
+    argument('model', metavar='MODEL', help=model_help)
+
+    argument = add(convert, 'write a release in another layout, bit by bit the same',
+                   'bert4keras convert chinese_L-12_H-768_A-12 chinese-hf',
+                   'bert4keras convert fine-tuned.keras fine-tuned-tf --to tensorflow')
+    argument('source', metavar='SRC', help='directory or checkpoint prefix, or a .keras or .h5 file saved from '
+             'a model of ours')
+    argument('destination', metavar='DST', help='directory to make')
+    argument('--to', choices=['tensorflow', 'hugging-face', 'keras'], help='the layout (default: hugging-face '
+             'for a TensorFlow checkpoint, else tensorflow)')
+    argument('--force', action='store_true', help='replace DST if it is there')
+
+    argument = add(tokenize, 'cut texts into tokens', 'bert4keras tokenize chinese_L-12_H-768_A-12 "a text"',
+                   'bert4keras tokenize chinese_L-12_H-768_A-12 --ids --input lines.txt')
+    argument('model', metavar='MODEL', help=model_help)
+    argument('texts', metavar='TEXT', nargs='*', help='a text to cut')
+    argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin')
+    argument('--ids', action='store_true', help='print ids instead of tokens')
+    argument('--max-length', metavar='N', type=positive, help='cut to N tokens')
+
+    argument = add(fill_mask, 'guess what stands in the place of [MASK]',
+                   'bert4keras fill-mask uncased_L-12_H-768_A-12 "Paris is the [MASK] of France."')
+    argument('model', metavar='MODEL', help=model_help + '; it must have the masked language model')
+    argument('text', metavar='TEXT', help='a text with one [MASK] or more')
+    argument('--top', metavar='N', type=positive, default=5, help='how many guesses (default: %(default)s)')
+    argument('--gelu', choices=['erf', 'tanh'], help=gelu_help)
     return parser
 
 
@@ -282,10 +376,9 @@ def main(argv=None):
     try:
         try:
             args = parse(sys.argv[1:] if argv is None else argv)
-            args.run(args)
+            return args.run(args) or 0
         finally:
             sys.stdout.flush()  # here a closed pipe can still be dealt with
-        return 0
     except tuple(EXIT_CODES) as error:
         return report(error)
     finally:

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import pytest
 
-from bert4keras import __version__, backend, cli, snippets
+from bert4keras import __version__, backend, cli, commands, layers, snippets
 from bert4keras.bert import build_bert_model
 from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
@@ -103,25 +103,27 @@ def vectors_of(lines):
 
 # ------------------------------------------------------------------ help
 
+COMMANDS = ['demo', 'embed', 'verify', 'inspect', 'convert', 'tokenize', 'fill-mask']
+
 @pytest.mark.parametrize('argv', [[], ['--help']])
 def test_help_lists_the_commands_in_80_columns(run, monkeypatch, argv):
     """Without arguments too; each command has a line."""
     monkeypatch.setenv('COLUMNS', '80')
     code, out, err = run(*argv)
     assert code == 0 and not err
-    for name in ('demo', 'embed'):
+    for name in COMMANDS:
         assert re.search(r'^    %s  +\S' % name, out, re.M)
     assert max(len(line) for line in out.splitlines()) <= 80
 
 
-@pytest.mark.parametrize('command', ['demo', 'embed'])
+@pytest.mark.parametrize('command', COMMANDS)
 def test_help_of_a_command_has_an_example_that_parses(run, monkeypatch, command):
     """The examples at the end of the help are command lines that the parser takes."""
     monkeypatch.setenv('COLUMNS', '80')
     code, out, _ = run(command, '--help')
     assert code == 0 and max(len(line) for line in out.splitlines()) <= 80
     examples = re.findall(r'^  bert4keras (%s.*)$' % command, out.partition('examples:')[2], re.M)
-    assert len(examples) == 2
+    assert examples
     for example in examples:
         cli.parse([part.strip('"') for part in re.findall(r'"[^"]*"|\S+', example)])
 
@@ -276,7 +278,7 @@ def test_embed_with_a_sentencepiece_model(run, tmp_path):
     assert code == 0 and vectors_of(out).shape == (1, 32)
     make_release(tmp_path, vocab_size=132)
     with pytest.raises(VocabularyError) as caught:
-        cli.load_tokenizer(find_release(str(tmp_path)))
+        commands.load_tokenizer(find_release(str(tmp_path)))
     assert 'spiece.model has 131 tokens' in str(caught.value)
 
 
@@ -423,6 +425,63 @@ def test_a_full_disk_is_an_error():
         _, err = process.communicate()
     assert process.returncode == 2 and b'bert4keras: error: ' in err and b'No space left' in err
     assert b'Traceback' not in err and b'ignored' not in err
+
+
+# ------------------------------------------------------------------ whole releases
+
+def test_inspect_prints_the_config_and_every_variable(run, release):
+    """Files, layout, fields, and each variable with shape, dtype and place."""
+    code, out, err = run('inspect', release[0])
+    assert (code, err) == (0, '')
+    assert re.search(r'^weights +.*bert_model.ckpt$', out, re.M) and re.search(r'^hidden_size +32$', out, re.M)
+    line = r'^bert/encoder/layer_1/intermediate/dense/kernel +32x37 +float32 +Encoder-2-FeedForward 0$'
+    assert re.search(line, out, re.M)
+    assert out.endswith('46 variables, 0 left unread\n')
+
+
+def test_verify_says_right_or_wrong(run, release, monkeypatch):
+    """A row for each layer and the verdict; exit code 0, or 1 where a layer computes something else."""
+    code, out, _ = run('verify', release[0])
+    assert code == 0 and out.count('  ok\n') == 17
+    assert out.endswith('RIGHT: 17 of 17 layers and heads are within their tolerance\n')
+    monkeypatch.setitem(layers.ACTIVATIONS, 'gelu_erf', layers.ACTIVATIONS['gelu_tanh'])
+    code, out, _ = run('verify', release[0])
+    assert code == 1 and re.search(r'^Encoder-1-FeedForward .*  OFF$', out, re.M) and '\nWRONG: ' in out
+
+
+def test_convert_writes_a_release_once(run, release, tmp_path):
+    """The layout asked for; an existing destination is exit code 2 and stays, but for --force."""
+    there = tmp_path / 'there'
+    assert run('convert', release[0], there, '--to', 'tensorflow')[:2] == (0, 'wrote %s (tensorflow)\n' % there)
+    code, out, err = run('convert', release[0], there, '--to', 'keras')
+    assert (code, out) == (2, '') and err.startswith('bert4keras: error: ') and '--force' in err
+    assert (there / 'bert_model.ckpt.index').exists()
+    assert run('convert', release[0], there, '--to', 'keras', '--force')[0] == 0
+    assert not (there / 'bert_model.ckpt.index').exists()
+
+
+def test_tokenize_prints_a_line_a_text(run, release):
+    """Tokens, or ids; cut to --max-length."""
+    assert run('tokenize', release[0], 'word1 word2', u'word3 x')[1] == (
+        '[CLS] word1 word2 [SEP]\n[CLS] word3 [UNK] [SEP]\n')
+    assert run('tokenize', release[0], '--ids', 'word1 word2')[1] == '2 6 7 3\n'
+    assert run('tokenize', release[0], 'word1 word2', '--max-length', '3')[1] == '[CLS] word1 [SEP]\n'
+
+
+def test_fill_mask_prints_the_likeliest(run, release, minilm):
+    """So many lines with a percentage for each [MASK]; a checkpoint without the head says so."""
+    code, out, err = run('fill-mask', release[0], 'word1 [MASK] word2 [MASK]', '--top', '3')
+    assert code == 0 and len(re.findall(r'^ +[0-9.]+%  \S+$', out, re.M)) == 6 and '[MASK] 2' in out
+    code, out, err = run('fill-mask', minilm, 'a [MASK]')
+    assert (code, out) == (2, '') and 'has no variable cls/predictions' in err and 'Traceback' not in err
+
+
+@pytest.mark.parametrize('argv', [('inspect', 'nowhere'), ('verify', 'nowhere'), ('convert', 'nowhere', 'there'),
+                                  ('tokenize', 'nowhere', 'text'), ('fill-mask', 'nowhere', 'a [MASK]')])
+def test_a_path_that_is_not_there_is_exit_code_2(run, argv):
+    """Each command: one line that names the path, no traceback."""
+    code, out, err = run(*argv)
+    assert (code, out) == (2, '') and err.startswith('bert4keras: error: ') and 'nowhere' in err
 
 
 # ------------------------------------------------------------------ demo
