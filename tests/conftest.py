@@ -9,6 +9,11 @@ import pytest
 
 from releases import CONFIG, make_release
 
+if 'BERT4KERAS_ROW' not in os.environ:
+    # Half of the time here is JAX's, compiling models of which each runs once. The rows of tox.ini, which
+    # are the proof, compile with every optimisation.
+    os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
+
 
 @pytest.fixture(scope='session')
 def release(tmp_path_factory):

@@ -16,6 +16,7 @@ import argparse
 import collections
 import io
 import json
+import logging
 import os
 import random
 import shutil
@@ -223,7 +224,9 @@ def run_case(original, expected, directory, rng, failures):
 
 def run(cases, seed=0):
     """Runs so many cases; returns ({(file, outcome): count}, list of failures)."""
-    logging_off()
+    logger = logging.getLogger('bert4keras')
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # warnings of unread variables are not what is looked at here
     rng, counts, failures = random.Random(seed), collections.Counter(), []
     folder = tempfile.mkdtemp()
     try:
@@ -236,14 +239,9 @@ def run(cases, seed=0):
             original, expected = rng.choice(originals)
             counts[run_case(original, expected, os.path.join(folder, 'case'), rng, failures)] += 1
     finally:
+        logger.setLevel(level)
         shutil.rmtree(folder)
     return counts, failures
-
-
-def logging_off():
-    """Warnings of unread variables are not what is looked at here."""
-    import logging
-    logging.getLogger('bert4keras').setLevel(logging.ERROR)
 
 
 def main():
