@@ -34,8 +34,9 @@ def test_variables_of_either_layout_are_the_same(tmp_path):
     variables = random_variables(CONFIG)
     names = hugging_face_names(CONFIG['num_hidden_layers'])
     path = os.path.join(str(tmp_path), 'model.safetensors')
-    save_checkpoint(path, {strip_transposed(own): variables[google].T if own.endswith('.T') else variables[google]
-                           for google, own in names.items()})
+    # PyTorch's linear layers hold [out, in], TensorFlow's dense ones [in, out]; nothing else is turned
+    save_checkpoint(path, {strip_transposed(own): variables[google].T if google.endswith('/kernel')
+                           else variables[google] for google, own in names.items()})
     seen = open_variables(path, read_config(CONFIG))
     assert set(seen) == set(variables) and not seen.unnamed
     for name, value in variables.items():
