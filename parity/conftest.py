@@ -15,6 +15,11 @@ from measure import MEASURED  # noqa: E402
 from releases import make_release  # noqa: E402
 
 
+def pytest_configure(config):
+    """Names the mark of what the rows of tox.ini run and the README's five minutes leave out."""
+    config.addinivalue_line('markers', 'slow: only in the rows of tox.ini')
+
+
 @pytest.fixture(scope='session')
 def release(tmp_path_factory):
     """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""

@@ -15,6 +15,11 @@ if 'BERT4KERAS_ROW' not in os.environ:
     os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
 
 
+def pytest_configure(config):
+    """Names the mark of what the rows of tox.ini run and the README's five minutes leave out."""
+    config.addinivalue_line('markers', 'slow: only in the rows of tox.ini')
+
+
 @pytest.fixture(scope='session')
 def release(tmp_path_factory):
     """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""

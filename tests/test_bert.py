@@ -108,6 +108,7 @@ def test_keep_words_is_the_full_model_on_those_words(release):
     assert np.abs((words - kept)[token_ids != 0]).max() < ROUNDING
 
 
+@pytest.mark.slow
 def test_keep_words_reordered_knows_its_padding(release):
     """Padding is found wherever keep_words puts it."""
     directory, _, _ = release
@@ -224,6 +225,7 @@ def test_what_is_left_unread_is_reported(release, tmp_path, caplog):
     assert len(warnings) == 1 and '16 variables' in warnings[0] and 'layer_1/attention' in warnings[0]
 
 
+@pytest.mark.slow
 def test_load_pretrained_model_is_the_early_name(release):
     """The early signature gives the encoder, or for seq2seq the words' probabilities under UniLM's mask."""
     directory, config, _ = release

@@ -263,6 +263,7 @@ def test_no_lines_give_an_array_without_rows(run, release, tmp_path):
     assert np.load(str(output)).shape == (0, 32)
 
 
+@pytest.mark.slow
 def test_embed_with_a_sentencepiece_model(run, tmp_path):
     """A *.model beside the config makes it an SpTokenizer's."""
     pytest.importorskip('sentencepiece')
@@ -449,6 +450,7 @@ def test_verify_says_right_or_wrong(run, release, monkeypatch):
     assert code == 1 and re.search(r'^Encoder-1-FeedForward .*  OFF$', out, re.M) and '\nWRONG: ' in out
 
 
+@pytest.mark.slow
 def test_convert_writes_a_release_once(run, release, tmp_path):
     """The layout asked for; an existing destination is exit code 2 and stays, but for --force."""
     there = tmp_path / 'there'
@@ -562,6 +564,7 @@ def test_shipped_texts_are_short_plain_and_different():
         assert 0 < len(line) <= 70 and line == line.strip() and line.encode('ascii')
 
 
+@pytest.mark.slow
 def test_demo_finds_what_is_meant_with_the_real_weights(run, minilm):
     """Each shipped query's first answer is the right one, and has next to no word of the query."""
     code, out, _ = run('demo')
@@ -574,6 +577,7 @@ def test_demo_finds_what_is_meant_with_the_real_weights(run, minilm):
         assert len(set(re.findall(r'\w+', query.lower())) & set(re.findall(r'\w+', answer.lower()))) <= 1
 
 
+@pytest.mark.slow
 def test_embed_gives_what_sentence_transformers_gives(run, minilm, tmp_path):
     """Mean over the tokens, then length 1, of the hidden states of transformers: 2e-5 at most apart."""
     torch, transformers = [pytest.importorskip(name, reason='the peer needs ' + name)

@@ -6,6 +6,10 @@ import io
 import json
 import logging
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -117,6 +121,7 @@ def test_convert_takes_unused_tensors_along(release, tmp_path, safetensors):
     assert tensors(there)['bert/pooler/dense/bias/adam_v'].dtype == 'float16'
 
 
+@pytest.mark.slow
 def test_convert_to_keras_and_back(release, tmp_path):
     """A Keras model of all heads, whose weights come back bit for bit as a checkpoint."""
     there, back = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'back')
@@ -184,6 +189,28 @@ def test_convert_of_a_damaged_release_leaves_nothing(release, tmp_path, safetens
     with pytest.raises(CheckpointError, match='checksum'):
         convert(source, os.path.join(str(tmp_path), 'there'))
     assert os.listdir(str(tmp_path)) == ['source']
+
+
+@pytest.mark.slow
+def test_convert_killed_at_any_moment_leaves_whole_or_absent(release, tmp_path):
+    """SIGKILL at moments spread over a conversion: no destination, or one with every tensor."""
+    code = ('import sys; from bert4keras.commands import convert; sys.stdout.write("go"); sys.stdout.flush(); '
+            'convert(sys.argv[1], sys.argv[2], layout="tensorflow")')
+    outcomes, whole = set(), tensors(release[0])
+    for number in range(16):
+        there = os.path.join(str(tmp_path), str(number))
+        process = subprocess.Popen([sys.executable, '-c', code, release[0], there], stdout=subprocess.PIPE)
+        process.stdout.read(2)
+        time.sleep(number * 0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        if os.path.lexists(there):
+            assert same_tensors(tensors(there), whole)
+            assert read(there, 'vocab.txt') == read(release[0], 'vocab.txt')
+            assert json.loads(read(there, 'bert_config.json').decode('utf-8')) == release[1]
+        outcomes.add(os.path.lexists(there))
+    assert False in outcomes  # the earliest kills came in time
 
 
 def test_convert_of_something_else(tmp_path):

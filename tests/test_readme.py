@@ -6,6 +6,8 @@ import io
 import os
 import re
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -40,6 +42,7 @@ def test_the_two_commands_stand_first_and_are_one_line_each():
     assert text.index(tests) < text.index('\n## ')
 
 
+@pytest.mark.slow
 def test_the_example_trains_the_adapters_only(release, monkeypatch):
     """examples/adapters.py: official weights load, only adapters, norms and head move, and it learns."""
     monkeypatch.syspath_prepend(os.path.join(HERE, '..', 'examples'))

@@ -607,6 +607,7 @@ def test_sentencepiece_cuts_a_comma_off_a_digit(model_path):
 
 @quick
 @given(texts)
+@pytest.mark.slow
 def test_sentencepiece_takes_any_text(model_path, text):
     """No text raises, not even with lone surrogates; ids are in range."""
     tokenizer = LOADED[model_path] = LOADED.get(model_path) or SpTokenizer(model_path)
