@@ -453,6 +453,7 @@ class BertTokenProbability(BertLayer):
 
     def call(self, inputs):
         x, table = inputs
+        table = kops.cast(table, x.dtype)  # a table that is a variable is not cast by Keras 2's policy
         return softmax(affine(x, kops.transpose(table), self.bias))  # [B, T, V]
 
     def compute_output_shape(self, input_shape):

@@ -19,6 +19,7 @@ from bert4keras.bert import build_bert_model
 from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
 from releases import make_release
+from train_sentencepiece import train
 
 TEXTS = [u'word5 word6 word7 word8', u'', u'word1', u'没有 word2', u'word3 ' * 14]
 # float32 sums in another order, on hidden states of O(1) / on the six layers of the real MiniLM
@@ -268,11 +269,8 @@ def test_embed_with_a_sentencepiece_model(run, tmp_path):
     """A *.model beside the config makes it an SpTokenizer's."""
     pytest.importorskip('sentencepiece')
     corpus = os.path.join(os.path.dirname(os.path.abspath(cli.__file__)), 'demo_corpus.txt')
-    train = 'import sys, sentencepiece; sentencepiece.SentencePieceTrainer.Train(sys.argv[1])'
-    # by itself: beside TensorFlow 1.15 in one process its threads wait for ever
-    subprocess.check_call([sys.executable, '-c', train,
-                           '--input=%s --model_prefix=%s --vocab_size=131 --pad_id=0 --unk_id=1 --bos_id=-1 '
-                           '--eos_id=-1 --control_symbols=[CLS],[SEP],[MASK]' % (corpus, tmp_path / 'spiece')])
+    train('--input=%s' % corpus, '--model_prefix=%s' % (tmp_path / 'spiece'), '--vocab_size=131', '--pad_id=0',
+          '--unk_id=1', '--bos_id=-1', '--eos_id=-1', '--control_symbols=[CLS],[SEP],[MASK]')
     os.remove(str(tmp_path / 'spiece.vocab'))
     make_release(tmp_path, vocab_size=131, num_hidden_layers=1)
     code, out, err = run('embed', tmp_path, 'bees')

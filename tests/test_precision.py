@@ -18,10 +18,11 @@ from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
 from bert4keras.tokenizer import Tokenizer
 from releases import random_ids
+from saved_model import outputs_of
 
 TOLERANCE = {'mixed_float16': 1e-2, 'float16': 1e-2, 'mixed_bfloat16': 5e-2, 'bfloat16': 5e-2}
 POLICIES = sorted(TOLERANCE)
-HEADS = [{}, dict(with_pool=True, with_mlm=True), dict(with_nsp=True, with_mlm=True, application='seq2seq'),
+HEADS = [dict(with_pool=True, with_mlm=True), dict(with_nsp=True, with_mlm=True, application='seq2seq'),
          dict(with_mlm=True, application='lm')]
 TEXTS = [u'The rain had only just stopped.', u'A short one', u'Café, naïve; 北京 and 東京 are capitals!',
          u'She counted the coins twice, put eleven of them back into the drawer, and locked it without a word.']
@@ -53,17 +54,6 @@ def policy(name):
         set_policy(before)
 
 
-def predict(model, ids):
-    """What a model puts out, as a list of float arrays."""
-    outputs = model.predict_on_batch(list(ids))
-    return [np.asarray(output, 'float32') for output in (outputs if isinstance(outputs, list) else [outputs])]
-
-
-def dtype_of(tensor):
-    """The dtype of a symbolic tensor or a variable, as a plain name."""
-    return getattr(tensor.dtype, 'name', tensor.dtype)
-
-
 @pytest.fixture(scope='module')
 def minilm():
     """The directory of the real MiniLM weights, or a skip where they are not installed."""
@@ -79,7 +69,7 @@ def minilm():
 def reference(minilm):
     """(ids, the hidden states of MiniLM in float32) of a padded batch of texts."""
     ids = Tokenizer(os.path.join(minilm, 'vocab.txt')).encode_batch(TEXTS)
-    return ids, predict(build_bert_model(minilm), ids)[0]
+    return ids, build_bert_model(minilm).predict_on_batch(list(ids))
 
 
 @pytest.mark.parametrize('name', POLICIES)
@@ -87,7 +77,7 @@ def test_minilm_near_float32(minilm, reference, name):
     """Hidden states of real weights, on unpadded positions: within 1e-2 in float16, 5e-2 in bfloat16."""
     ids, expected = reference
     with policy(name):
-        hidden = predict(build_bert_model(minilm), ids)[0]
+        hidden = build_bert_model(minilm).predict_on_batch(list(ids))
     measured = np.abs(hidden - expected)[ids[0] != 0].max()
     print('%s: max |difference| %.1e' % (name, measured))  # pytest -rP shows it
     assert 1e-4 < measured < TOLERANCE[name]
@@ -101,7 +91,7 @@ def test_finite_with_every_head(release, name):
     for arguments in HEADS:
         with policy(name):
             model = build_bert_model(release[0], **arguments)
-        for tensor, output in zip(model.outputs, predict(model, [token_ids, segment_ids])):
+        for tensor, output in zip(model.outputs, outputs_of(model, [token_ids, segment_ids])):
             assert np.isfinite(output).all(), arguments
             if output.shape[-1] != release[1]['hidden_size']:
                 assert dtype_of(tensor) == 'float32' and np.abs(output.sum(-1) - 1).max() < 1e-5
@@ -139,7 +129,7 @@ def test_finite_after_training(release, name):
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
     assert all(np.isfinite(np.asarray(weight, 'float32')).all() for weight in after)
     assert sum(not np.array_equal(old, new) for old, new in zip(before, after)) > 0.8 * len(before)
-    for output in predict(model, [token_ids, segment_ids]):
+    for output in outputs_of(model, [token_ids, segment_ids]):
         assert np.isfinite(output).all()
 
 
@@ -149,17 +139,17 @@ def test_a_model_keeps_its_policy(release, name):
     ids = random_ids(release[1])
     with policy(name):
         model = build_bert_model(release[0], with_pool=True, with_mlm=True)
-        expected = predict(model, ids)
+        expected = outputs_of(model, ids)
     again = model.__class__.from_config(model.get_config())
     again.set_weights(model.get_weights())
-    for one, other in zip(expected, predict(again, ids)):
+    for one, other in zip(expected, outputs_of(again, ids)):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_policy_leaves_no_trace(release):
     """What is built after a policy was in force is what was built before it, bit for bit."""
     ids = random_ids(release[1])
-    before = predict(build_bert_model(release[0], with_mlm=True), ids)
+    before = outputs_of(build_bert_model(release[0], with_mlm=True), ids)
     with policy('mixed_bfloat16'):
-        assert np.abs(predict(build_bert_model(release[0], with_mlm=True), ids)[0] - before[0]).max() > 1e-5
-    np.testing.assert_array_equal(predict(build_bert_model(release[0], with_mlm=True), ids)[0], before[0])
+        assert np.abs(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0] - before[0]).max() > 1e-5
+    np.testing.assert_array_equal(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0], before[0])

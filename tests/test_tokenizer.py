@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError, load_vocab, save_vocab
 from strategies import SPECIAL_TOKENS, plain_texts, quick, texts
+from train_sentencepiece import train
 
 WORDS = ('un ##aff ##able hello world angstrom . , ! ? ( ) - \' < ` \u4eca \u5929 \u6c14 \u4e2d '
          '\uff0c \u3002 \u0301 \u20ac ##\u20ac \u03c3 ##\u03c3 \u03c2 ##\u03c2 \u03b1 ##\u03b1 '
@@ -553,17 +554,15 @@ def test_no_text_takes_quadratic_time(text):
 @pytest.fixture(scope='module')
 def model_path(tmpdir_factory):
     """A small model of our own, trained on the spot."""
-    sentencepiece = pytest.importorskip('sentencepiece')
+    pytest.importorskip('sentencepiece')
     folder = tmpdir_factory.mktemp('sentencepiece')
     lines = ['the cat sat on the mat', 'a dog in the house said "hello"', 'cats and dogs and houses',
              'in 20,000 and 10,000,000', '90, 80,30, 20,', 'mats and hats 70,', 'one word or more words']
     with io.open(str(folder.join('corpus.txt')), 'wb') as writer:
         writer.write('\n'.join(lines * 5).encode('utf-8'))
-    sentencepiece.SentencePieceTrainer.Train(str(
-        '--input=%s --model_prefix=%s --model_type=bpe --vocab_size=70 --pad_id=0 --unk_id=1 '
-        '--bos_id=-1 --eos_id=-1 --control_symbols=[CLS],[SEP],[MASK] --hard_vocab_limit=false '
-        '--split_by_number=false --split_by_unicode_script=false'
-        % (folder.join('corpus.txt'), folder.join('spiece'))))
+    train('--input=%s' % folder.join('corpus.txt'), '--model_prefix=%s' % folder.join('spiece'), '--model_type=bpe',
+          '--vocab_size=70', '--pad_id=0', '--unk_id=1', '--bos_id=-1', '--eos_id=-1', '--hard_vocab_limit=false',
+          '--control_symbols=[CLS],[SEP],[MASK]', '--split_by_number=false', '--split_by_unicode_script=false')
     return str(folder.join('spiece.model'))
 
 
