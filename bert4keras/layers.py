@@ -24,8 +24,8 @@ LOWEST = float(np.finfo('float32').min)
 # Activations by the name that a layer's config holds: unlike `hidden_act: gelu` it says which GELU.
 ACTIVATIONS = {
     'linear': lambda x: x,
-    'gelu_erf': lambda x: kops.gelu(x, approximate=False),
-    'gelu_tanh': lambda x: kops.gelu(x, approximate=True),
+    'gelu_erf': lambda x: backend.gelu(x, approximate=False),
+    'gelu_tanh': lambda x: backend.gelu(x, approximate=True),
     'relu': kops.relu,
     'silu': lambda x: x * kops.sigmoid(x),
     'softmax': lambda x: softmax(x),

@@ -1,0 +1,156 @@
+# -*- coding: utf-8 -*-
+"""Half precision by Keras' dtype policies: finite everywhere, near float32, softmax and norms in float32.
+
+Measured on the hidden states of MiniLM, four texts of 4 to 24 tokens, largest |difference| from float32:
+float16 3.5e-3, bfloat16 2e-2 to 4.5e-2, by engine. The tolerances, 1e-2 and 5e-2, are those times a
+margin; a state's size is of order 1, and a rounding to bfloat16 is up to 4e-3 of it.
+"""
+from __future__ import absolute_import, division, print_function
+
+import contextlib
+import os
+
+import numpy as np
+import pytest
+
+from bert4keras import backend, layers
+from bert4keras.backend import keras
+from bert4keras.bert import build_bert_model
+from bert4keras.tokenizer import Tokenizer
+from releases import random_ids
+from saved_model import outputs_of
+
+TOLERANCE = {'mixed_float16': 1e-2, 'float16': 1e-2, 'mixed_bfloat16': 5e-2, 'bfloat16': 5e-2}
+POLICIES = ['mixed_float16', 'mixed_bfloat16', pytest.param('float16', marks=pytest.mark.slow),
+            pytest.param('bfloat16', marks=pytest.mark.slow)]
+HEADS = [dict(with_nsp=True, with_mlm=True, application='seq2seq'), dict(with_mlm=True, application='lm')]
+TEXTS = [u'The rain had only just stopped.', u'A short one', u'Café, naïve; 北京 and 東京 are capitals!',
+         u'She counted the coins twice, put eleven of them back into the drawer, and locked it without a word.']
+
+
+def policy_functions():
+    """(the policy in force, the function that sets it) of this Keras, or None where it has no policies."""
+    if hasattr(getattr(keras, 'config', None), 'set_dtype_policy'):
+        return keras.config.dtype_policy, keras.config.set_dtype_policy
+    mixed_precision = getattr(keras, 'mixed_precision', None)
+    if hasattr(mixed_precision, 'set_global_policy'):
+        return mixed_precision.global_policy, mixed_precision.set_global_policy
+    return None
+
+
+if policy_functions() is None:
+    pytest.skip('this Keras has no dtype policies: Keras 2.3 has none, tf.keras before 2.4 only experimental ones, '
+                'which the layers do not follow', allow_module_level=True)
+
+
+@contextlib.contextmanager
+def policy(name):
+    """The policy `name` for what is built inside; the one before it afterwards, whatever happens."""
+    get_policy, set_policy = policy_functions()
+    before = get_policy()
+    set_policy(name)
+    try:
+        yield
+    finally:
+        set_policy(before)
+
+
+@pytest.fixture(scope='module')
+def minilm():
+    """The directory of the real MiniLM weights, or a skip where they are not installed."""
+    pytest.importorskip('safetensors', reason='reading MiniLM needs safetensors')
+    from bert4keras.cli import find_demo_weights
+    try:
+        return find_demo_weights()
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope='module')
+def reference(minilm):
+    """(ids, the hidden states of MiniLM in float32) of a padded batch of texts."""
+    ids = Tokenizer(os.path.join(minilm, 'vocab.txt')).encode_batch(TEXTS)
+    return ids, build_bert_model(minilm).predict_on_batch(list(ids))
+
+
+@pytest.mark.parametrize('name', POLICIES)
+def test_minilm_near_float32(minilm, reference, name):
+    """Hidden states of real weights, on unpadded positions: within 1e-2 in float16, 5e-2 in bfloat16."""
+    ids, expected = reference
+    with policy(name):
+        hidden = build_bert_model(minilm).predict_on_batch(list(ids))
+    measured = np.abs(hidden - expected)[ids[0] != 0].max()
+    print('%s: max |difference| %.1e' % (name, measured))  # pytest -rP shows it
+    assert 1e-4 < measured < TOLERANCE[name]
+
+
+@pytest.mark.parametrize('name', POLICIES)
+def test_finite_with_every_head(release, name):
+    """Every output is finite, for a row of padding too; probabilities are float32 and sum to 1."""
+    token_ids, segment_ids = random_ids(release[1])
+    token_ids[-1] = 0
+    for arguments in HEADS:
+        with policy(name):
+            model = build_bert_model(release[0], **arguments)
+        for output in outputs_of(model, [token_ids, segment_ids]):
+            assert np.isfinite(np.asarray(output, 'float32')).all(), arguments
+            if output.shape[-1] != release[1]['hidden_size']:
+                assert output.dtype == np.float32 and np.abs(output.sum(-1) - 1).max() < 1e-5
+
+
+@pytest.mark.parametrize('name', POLICIES)
+def test_what_stays_in_float32(release, name):
+    """The weights of norms and embeddings stay float32; the large products compute in half precision."""
+    with policy(name):
+        model = build_bert_model(release[0], with_nsp=True, with_mlm=True)
+    dtypes = {}
+    for layer in model.layers:
+        if isinstance(layer, layers.BertLayer) and layer.weights:
+            kind = 'full' if layer.full_precision else 'half'
+            dtypes.setdefault(kind, set()).update(getattr(weight.dtype, 'name', weight.dtype)
+                                                  for weight in layer.weights)
+            dtypes.setdefault(kind + ' computes', set()).add(backend.compute_dtype(layer))
+    half = name.replace('mixed_', '')
+    assert dtypes == {'full': {'float32'}, 'full computes': {'float32'}, 'half computes': {half},
+                      'half': {'float32' if name.startswith('mixed') else half}}
+
+
+@pytest.mark.parametrize('name', POLICIES)
+def test_finite_after_training(release, name):
+    """Training steps lower the loss, and leave every weight and every output finite."""
+    directory, config, _ = release
+    token_ids, segment_ids = random_ids(config)
+    token_ids[-1] = 0
+    # weights in float16 alone, unlike mixed_float16's, are too coarse for Adam's tiny epsilon
+    optimizer = keras.optimizers.SGD(0.01) if name == 'float16' else keras.optimizers.Adam(1e-3)
+    with policy(name):
+        model = build_bert_model(dict(config, num_hidden_layers=1), os.path.join(directory, 'bert_model.ckpt'),
+                                 with_nsp=True, with_mlm=True)
+        model.compile(loss=['sparse_categorical_crossentropy'] * 2, optimizer=optimizer)
+    labels = [token_ids[:, 0] % 2, token_ids]
+    losses = [np.ravel(model.train_on_batch([token_ids, segment_ids], labels))[0] for _ in range(5)]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0], losses
+    for array in model.get_weights() + outputs_of(model, [token_ids, segment_ids]):
+        assert np.isfinite(np.asarray(array, 'float32')).all()
+
+
+@pytest.mark.parametrize('name', ['mixed_float16', 'mixed_bfloat16'])
+def test_a_model_keeps_its_policy(release, name):
+    """A model built under a policy gives the same from its config, outside of the policy."""
+    ids = random_ids(release[1])
+    with policy(name):
+        model = build_bert_model(release[0], with_pool=True, with_mlm=True)
+        expected = outputs_of(model, ids)
+    again = model.__class__.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    for one, other in zip(expected, outputs_of(again, ids)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_policy_leaves_no_trace(release):
+    """What is built after a policy was in force is what was built before it, bit for bit."""
+    ids = random_ids(release[1])
+    before = outputs_of(build_bert_model(release[0], with_mlm=True), ids)
+    with policy('mixed_bfloat16'):
+        assert np.abs(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0] - before[0]).max() > 1e-5
+    np.testing.assert_array_equal(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0], before[0])
