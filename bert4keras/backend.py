@@ -228,9 +228,22 @@ def initializer(layer, wanted):
     """The initializer `wanted`, or zeros for a layer that `skip_initialization` names."""
     if layer.name not in _skipped_layers:
         return wanted
-    # NumPy's zeros take neither time nor memory before they are looked at; in a graph of TensorFlow 1
-    # they would be constants
-    return (lambda shape, dtype=None: np.zeros(shape, dtype)) if _KERAS_3 else 'zeros'
+    # in a graph of TensorFlow 1 arrays would be constants
+    return _untouched_zeros if _KERAS_3 else 'zeros'
+
+
+def _untouched_zeros(shape, dtype=None):
+    """Zeros as a tensor; on JAX they take neither time nor memory before they are looked at."""
+    return kops.convert_to_tensor(_aligned_zeros(shape, dtype), dtype=dtype)
+
+
+def _aligned_zeros(shape, dtype):
+    """NumPy's zeros, untouched, at an address that JAX's CPU engine uses without making a copy."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape, dtype='int64')) * dtype.itemsize
+    space = np.zeros(size + 64, 'uint8')
+    start = -space.ctypes.data % 64
+    return space[start:start + size].view(dtype).reshape(shape)
 
 
 # ------------------------------------------------------------------ variables
@@ -247,7 +260,9 @@ def set_values(pairs):
     if _KERAS_3:
         for variable, value in pairs:
             # a copy: JAX would go on using the mapped file, whatever becomes of it
-            variable.assign(np.array(value))
+            copy = _aligned_zeros(value.shape, value.dtype)
+            copy[...] = value
+            variable.assign(copy)
     else:
         keras.backend.batch_set_value([(variable, np.asarray(value)) for variable, value in pairs])
 
