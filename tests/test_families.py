@@ -23,7 +23,7 @@ def touch(directory, *names):
 
 def test_the_table_has_every_variable_once():
     """Google's names of a whole BERT, each with a Hugging Face name of its own."""
-    names = hugging_face_names(CONFIG['num_hidden_layers'])
+    names = hugging_face_names(CONFIG)
     assert set(names) == set(shapes(CONFIG))
     assert len(set(strip_transposed(own) for own in names.values())) == len(names)
 
@@ -32,7 +32,7 @@ def test_variables_of_either_layout_are_the_same(tmp_path):
     """Hugging Face's file, seen through the table, has Google's names, shapes and values."""
     pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
     variables = random_variables(CONFIG)
-    names = hugging_face_names(CONFIG['num_hidden_layers'])
+    names = hugging_face_names(CONFIG)
     path = os.path.join(str(tmp_path), 'model.safetensors')
     # PyTorch's linear layers hold [out, in], TensorFlow's dense ones [in, out]; nothing else is turned
     save_checkpoint(path, {strip_transposed(own): variables[google].T if google.endswith('/kernel')
@@ -57,12 +57,12 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     """Neither layout: the error says what was looked for and what is there; ALBERT is named."""
     path = os.path.join(str(tmp_path), 'model.ckpt')
     save_checkpoint(path, {'generator/dense/kernel': np.zeros((2, 3), 'float32')})
-    with pytest.raises(CheckpointError, match='holds no BERT that is known here.*generator/dense/kernel'):
+    with pytest.raises(CheckpointError, match='holds no model that is known here.*generator/dense/kernel'):
         open_variables(path, CONFIG)
     albert = {'bert/embeddings/word_embeddings': np.zeros((2, 3), 'float32'),
               'bert/encoder/transformer/group_0/inner_group_0/ffn_1/x': np.zeros(1, 'float32')}
     save_checkpoint(path, albert)
-    with pytest.raises(CheckpointError, match='holds an ALBERT'):
+    with pytest.raises(CheckpointError, match='holds an ALBERT, but the config is of a BERT'):
         open_variables(path, CONFIG)
 
 
