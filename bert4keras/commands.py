@@ -112,15 +112,15 @@ def verify(path, gelu=None, batch=4, length=32):
             for name, mine in zip(exact, ours)]
 
 
-def build_with_outputs(config, checkpoint_path, names, **arguments):
+def build_with_outputs(config, checkpoint_path, names, application='encoder', **arguments):
     """(Keras model, [output of each name]), the names those that `reference.forward` gives.
 
     A layer that all blocks share has an output for each block, so these are kept as they are made.
     """
-    from bert4keras.bert import BertModel, build_bert_model
+    from bert4keras.bert import APPLICATIONS, build_bert_model
     halves = []
 
-    class Recording(BertModel):
+    class Recording(APPLICATIONS[application]):
         def add_and_norm(self, x, y, name):
             normed = super(Recording, self).add_and_norm(x, y, name)
             halves.extend([y, normed])
