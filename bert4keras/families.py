@@ -529,13 +529,15 @@ def find_release(path):
         raise CheckpointError('cannot list the directory %s: %s' % (directory, error.strerror or error))
     config = _only(files, CONFIG_PATTERNS, directory, 'config', ConfigError)
     if checkpoint is None:
-        checkpoint = _only(files, CHECKPOINT_PATTERNS, directory, 'checkpoint', CheckpointError)
+        note = ('. A .bin file is a pickle, which can run any code when it is opened: convert it to '
+                '.safetensors where you trust it' if any(name.endswith('.bin') for name in files) else '')
+        checkpoint = _only(files, CHECKPOINT_PATTERNS, directory, 'checkpoint', CheckpointError, note=note)
         checkpoint = re.sub(r'\.index$', '', checkpoint)
     vocab = _only(files, VOCAB_PATTERNS, directory, 'vocabulary', ConfigError, required=False)
     return Release(config, checkpoint, vocab)
 
 
-def _only(files, patterns, directory, what, error, required=True):
+def _only(files, patterns, directory, what, error, required=True, note=''):
     """The path of the one file that matches any of the patterns."""
     found = [name for name in files if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
     if len(found) > 1:
@@ -544,8 +546,8 @@ def _only(files, patterns, directory, what, error, required=True):
     if not found:
         if not required:
             return None
-        raise error('%s has no %s, a file like %s; it has: %s'
-                    % (directory, what, ' or '.join(patterns), some(files) or 'nothing'))
+        raise error('%s has no %s, a file like %s; it has: %s%s'
+                    % (directory, what, ' or '.join(patterns), some(files) or 'nothing', note))
     return os.path.join(directory, found[0])
 
 

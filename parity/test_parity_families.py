@@ -89,18 +89,14 @@ def test_albert_equals_transformers(albert, tmp_path):
 def test_google_restores_what_we_write(tmp_path, package, config):
     """Google's modeling.py, restored from a checkpoint of ours by TensorFlow's Saver, gives our numbers."""
     pytest.importorskip(package + '.modeling', reason="Google's code needs TensorFlow 1 and is not in this row")
-    config, variables = make_release(tmp_path, config=config)
-    bert = build_bert_model(str(tmp_path), gelu='tanh', return_keras_model=False, **HEADS)
-    prefix = os.path.join(str(tmp_path), 'again.ckpt')
-    bert.save_weights_as_checkpoint(prefix)
-    ids = random_ids(config)
-    peer = pretraining.google_outputs(package, config, prefix, *ids)
-    rounded = forward(config, variables, *ids, gelu='tanh', dtype='float32')
-    exact = forward(config, variables, *ids, gelu='tanh')
-    for name in rounded:  # two float32 implementations may each be off by the floor
-        rounded[name] = exact[name] + np.abs(rounded[name] - exact[name]).max()
-    ours = computed(str(tmp_path), list(exact), ids, gelu='tanh') if package == 'bert' else exact
-    compare('google %s' % package, peer, peer, ours, rounded, ids[0] != 0)
+    case = Case(tmp_path, config, gelu='tanh')
+    there = os.path.join(str(tmp_path), 'there')
+    build_bert_model(str(tmp_path), return_keras_model=False, **HEADS).save_release(there)
+    peer = pretraining.google_outputs(package, case.config, find_release(there).checkpoint_path, *case.ids)
+    for name in peer:  # both in float32, so each may be off by the floor
+        ours, theirs, exact, rounded = [array[case.real] if array.ndim == 3 else array for array in
+                                        (case.ours[name], peer[name], case.exact[name], case.rounded[name])]
+        check('google %s %s' % (package, name), ours, theirs, tolerance(2 * difference(rounded, exact)))
 
 
 @pytest.mark.slow
