@@ -14,7 +14,7 @@ from bert4keras.families import find_release, open_variables, read_config
 from bert4keras.reference import forward
 from measure import check, difference, tolerance
 from peers import pretraining
-from releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables
+from releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids
 
 HEADS = {'with_nsp': True, 'with_mlm': True}
 SHORT_BERT = dict(CONFIG, num_hidden_layers=2)
