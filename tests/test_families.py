@@ -283,7 +283,7 @@ def test_tensorflow_reads_what_was_saved(families, tmp_path, family):
         assert reader.get_tensor(name).tobytes() == value.tobytes(), name
 
 
-@pytest.mark.parametrize('family', ['albert', 'albert_zh'])
+@pytest.mark.parametrize('family', ['albert', pytest.param('albert_zh', marks=pytest.mark.slow)])
 def test_inspect_and_verify_know_the_family(families, family):
     """inspect gives each variable one place, in the one block; verify compares every application of it."""
     directory, config, variables = families[family]
