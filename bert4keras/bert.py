@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""The model, whole, in one module: BERT, its variants, and how official weights get in and out.
+"""The model, whole, in one module: BERT and ALBERT, their variants, and how official weights get in and out.
 
 Read `BertModel` top to bottom; to change its inside, subclass it and override one of
 
@@ -10,6 +10,9 @@ Read `BertModel` top to bottom; to change its inside, subclass it and override o
 
 and it still loads official weights. The layers' names are those of keras-bert where it has them.
 
+An ALBERT is the same model with one block, applied again and again: its layers are called Encoder-1-...
+whatever the index. What else it has of its own stands in `embed`.
+
 Shapes: B batch, T tokens, D hidden, E embedding, V vocabulary.
 """
 from __future__ import absolute_import, division, print_function
@@ -18,23 +21,26 @@ import collections
 import logging
 import os
 import re
+import shutil
 
 import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.families import (HEAD_ARGUMENTS, activation_name, find_release, is_transposed,
-                                 layer_variables, open_variables, read_config, some, strip_transposed, to_layout)
+from bert4keras.checkpoint import CheckpointError, save_checkpoint
+from bert4keras.families import (HEAD_ARGUMENTS, ConfigError, activation_name, family_of, find_release,
+                                 is_transposed, layer_variables, open_variables, read_config, some,
+                                 strip_transposed, to_layout, write_release)
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
                                BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
                                BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
+from bert4keras.tokenizer import VocabularyError, load_vocab, save_vocab
 
 logger = logging.getLogger(__name__)
 
 
 class BertModel(object):
-    """BERT as a Keras model of token ids and segment ids.
+    """BERT, or the ALBERT that the config is of, as a Keras model of token ids and segment ids.
 
     Args:
         config: path of the config file, or a mapping with its fields; see `families.read_config`.
@@ -48,6 +54,7 @@ class BertModel(object):
 
     Attributes:
         config: dict, the checked config.
+        family: the `families.Family` that the config is of.
         model: the Keras model, once `build` was called. Inputs [token ids, segment ids], int [B, T];
             output the last hidden states [B, T, D], or the heads that were asked for.
     """
@@ -56,6 +63,10 @@ class BertModel(object):
 
     def __init__(self, config, with_pool=False, with_nsp=False, with_mlm=False, keep_words=None, gelu=None):
         self.config = read_config(config)
+        self.family = family_of(self.config)
+        if with_mlm and self.config.get('tie_word_embeddings') is False:
+            raise ConfigError('the config has tie_word_embeddings = False, but the head of with_mlm=True is tied '
+                              'to the word embeddings; build without it')
         self.with_pool, self.with_nsp, self.with_mlm = with_pool, with_nsp, with_mlm
         self.keep_words = check_keep_words(keep_words, self.config)
         if gelu is None and self.config['hidden_act'] == 'gelu':
@@ -78,22 +89,25 @@ class BertModel(object):
             ValueError: the model lacks a layer of a BERT.
         """
         layers = {layer.name: layer for layer in model.layers}
-        blocks = [name for name in layers if re.match(r'Encoder-\d+-FeedForward$', name)]
         needed = ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position', 'Embedding-Norm',
                   'Attention-Mask', 'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward']
         missing = [name for name in needed if name not in layers]
         if missing:
             raise ValueError('the model %s is no BERT of ours: it has no layer %s' % (model.name, missing[0]))
         token, segment, position, norm, mask, attention, inner = [layers[name] for name in needed]
-        hidden_act = {'gelu_erf': 'gelu', 'gelu_tanh': 'gelu_new'}.get(inner.activation, inner.activation)
-        config = {'vocab_size': token.vocab_size, 'hidden_size': token.embedding_size,
-                  'type_vocab_size': segment.type_vocab_size, 'num_hidden_layers': len(blocks),
+        hidden_act = HIDDEN_ACTS.get(inner.activation, inner.activation)
+        mapping = layers.get('Embedding-Mapping', layers.get('Embedding-Projection'))
+        config = {'vocab_size': token.vocab_size, 'embedding_size': token.embedding_size,
+                  'hidden_size': mapping.units if mapping else token.embedding_size,
+                  'type_vocab_size': segment.type_vocab_size, 'num_hidden_layers': count_blocks(model),
                   'max_position_embeddings': position.max_position_embeddings,
                   'num_attention_heads': attention.num_attention_heads,
                   'intermediate_size': inner.intermediate_size, 'hidden_act': hidden_act,
                   'hidden_dropout_prob': getattr(layers.get('Embedding-Dropout'), 'rate', 0.0),
                   'attention_probs_dropout_prob': attention.dropout_rate, 'layer_norm_eps': norm.epsilon,
-                  'initializer_range': token.initializer_range, 'pad_token_id': mask.pad_token_id}
+                  'initializer_range': token.initializer_range, 'pad_token_id': mask.pad_token_id,
+                  'model_type': {'Embedding-Mapping': 'albert', 'Embedding-Projection': 'albert_zh'}.get(
+                      mapping and mapping.name, 'bert')}
         gelu = 'erf' if hidden_act == 'gelu' else None
         bert = cls(config, with_pool='Pooler-Dense' in layers, with_nsp='NSP-Proba' in layers,
                    with_mlm='MLM-Proba' in layers, gelu=gelu)
@@ -130,19 +144,29 @@ class BertModel(object):
         return self.layer(keras.layers.Dropout, name, rate=rate)(x) if rate else x
 
     def embed(self, token_ids, segment_ids):
-        """Ids [B, T] -> (embeddings [B, T, D], the table of word embeddings [V, E])."""
+        """Ids [B, T] -> (embeddings [B, T, D], the table that the MLM head is tied to [V, E])."""
         config = self.config
         vocab_size = config['vocab_size'] if self.keep_words is None else len(self.keep_words)
         x, table = self.layer(BertTokenEmbedding, 'Embedding-Token', vocab_size=vocab_size,
-                              embedding_size=config['hidden_size'])(token_ids)
+                              embedding_size=config['embedding_size'])(token_ids)
+        if 'Embedding-Projection' in self.family.mapping:  # the whole table is needed by the MLM head only
+            project = self.map_embeddings('Embedding-Projection', use_bias=False)
+            x, table = project(x), project(table)  # [B, T, D], [V, D]
         segments = self.layer(BertSegmentEmbedding, 'Embedding-Segment',
-                              type_vocab_size=config['type_vocab_size'],
-                              embedding_size=config['hidden_size'])(segment_ids)
+                              type_vocab_size=config['type_vocab_size'], embedding_size=int(x.shape[-1]))(segment_ids)
         x = self.add(x, segments, 'Embedding-Token-Segment')
         x = self.layer(BertPositionEmbedding, 'Embedding-Position',
                        max_position_embeddings=config['max_position_embeddings'])(x)
         x = self.layer(BertLayerNorm, 'Embedding-Norm')(x)
-        return self.dropout(x, 'Embedding-Dropout'), table
+        x = self.dropout(x, 'Embedding-Dropout')
+        if 'Embedding-Mapping' in self.family.mapping:
+            x = self.map_embeddings('Embedding-Mapping')(x)
+        return x, table
+
+    def map_embeddings(self, name, **arguments):
+        """The layer [..., E] -> [..., D] of a family whose embeddings are narrower than its blocks."""
+        return self.layer(BertDense, name, units=self.config['hidden_size'],
+                          dtype=backend.full_precision_dtype(), **arguments)
 
     def attention_mask(self, token_ids, segment_ids):
         """Which position sees which: ids [B, T] -> boolean [B, T or 1, T], True = attend."""
@@ -156,11 +180,12 @@ class BertModel(object):
 
     def transformer_block(self, x, mask, index):
         """Block `index`, from 0: x [B, T, D] under the mask -> [B, T, D]."""
-        attention = 'Encoder-%d-MultiHeadSelfAttention' % (index + 1)
+        number = 1 if self.family.shares_blocks else index + 1
+        attention = 'Encoder-%d-MultiHeadSelfAttention' % number
         y = self.layer(BertSelfAttention, attention, num_attention_heads=self.config['num_attention_heads'],
                        dropout_rate=self.config['attention_probs_dropout_prob'])([x, mask])
         x = self.add_and_norm(x, y, attention)
-        feed_forward = 'Encoder-%d-FeedForward' % (index + 1)
+        feed_forward = 'Encoder-%d-FeedForward' % number
         y = self.layer(BertFeedForward, feed_forward, intermediate_size=self.config['intermediate_size'],
                        activation=self.activation)(x)
         return self.add_and_norm(x, y, feed_forward)
@@ -188,8 +213,7 @@ class BertModel(object):
                 y = self.layer(BertDense, 'NSP-Proba', units=2, activation='softmax')(y)
             outputs.append(y)
         if self.with_mlm:
-            y = self.layer(BertDense, 'MLM-Dense', units=self.config['hidden_size'],
-                           activation=self.activation)(x)
+            y = self.layer(BertDense, 'MLM-Dense', units=int(table.shape[-1]), activation=self.activation)(x)
             y = self.layer(BertLayerNorm, 'MLM-Norm')(y)
             outputs.append(self.layer(BertTokenProbability, 'MLM-Proba')([y, table]))
         return outputs if len(outputs) > 1 else (outputs + [x])[0]
@@ -201,7 +225,7 @@ class BertModel(object):
 
         A name ends in ".T" where the layer holds the variable transposed.
         """
-        names = layer_variables(self.config['num_hidden_layers'])
+        names = layer_variables(self.config)
         for wanted, layers in ((self.with_pool or self.with_nsp, ['Pooler-Dense']),
                                (self.with_nsp, ['NSP-Proba']),
                                (self.with_mlm, ['MLM-Dense', 'MLM-Norm', 'MLM-Proba'])):
@@ -237,6 +261,7 @@ class BertModel(object):
         """
         variables = open_variables(checkpoint, self.config)
         names = self.set_variables(variables)
+        warn_of_types(variables, names)
         expected, unexpected = variables.unread(names)
         logger.info('%s: %d variables read; left: %s', variables.path, len(names), some(expected) or 'none')
         if unexpected:
@@ -263,6 +288,9 @@ class BertModel(object):
         """CheckpointError unless the checkpoint has the variable in the shape that the weight needs."""
         if name not in variables:
             raise CheckpointError(missing_message(variables, name))
+        if 'float' not in variables.dtype(name):
+            raise CheckpointError('%s: %s is of type %s, but weights are floats. Convert a quantised checkpoint '
+                                  'back first' % (variables.path, name, variables.dtype(name)))
         expected = tuple(int(size) for size in weight.shape)
         if self.keep_words is not None and name in VOCABULARY_VARIABLES:
             expected = (self.config['vocab_size'],) + expected[1:]
@@ -283,11 +311,67 @@ class BertModel(object):
                 ".safetensors", in Hugging Face's. See `checkpoint.save_checkpoint`.
         """
         layout = 'hugging-face' if path.endswith('.safetensors') else 'tensorflow'
-        save_checkpoint(path, to_layout(self.get_variables(), layout, self.config['num_hidden_layers']))
+        save_checkpoint(path, to_layout(self.get_variables(), layout, self.config))
+
+    def save_release(self, directory, vocab_path=None, layout='tensorflow'):
+        """Writes config, weights and vocabulary, so that `build_bert_model(directory)` loads this model.
+
+        Args:
+            directory: it is made where it is missing; it must hold no other release.
+            vocab_path: of the vocabulary that the model was loaded with; what keep_words left of it is
+                written. None for no vocabulary.
+            layout: 'tensorflow' (the family's own names) or 'hugging-face'.
+
+        Raises:
+            CheckpointError, ConfigError, VocabularyError: the layout has no such model, the vocabulary is
+                of another size or cannot be cut (SentencePiece), or the directory holds another release.
+        """
+        if not os.path.isdir(directory):
+            os.makedirs(directory)
+        config = dict(self.config, hidden_act=HIDDEN_ACTS.get(self.activation, self.config['hidden_act']))
+        if self.keep_words is not None:
+            config.update(vocab_size=len(self.keep_words), pad_token_id=self.pad_token_id())
+        write_release(directory, layout, config, self.get_variables())
+        if vocab_path is not None:
+            self._write_vocab(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
+        find_release(directory)  # raises where something else in it could be meant
+
+    def _write_vocab(self, source, destination):
+        """Writes the vocabulary of this model, which is what keep_words left of `source`."""
+        if self.keep_words is None:
+            shutil.copyfile(source, destination)
+            return
+        if source.endswith('.model'):
+            raise VocabularyError('%s is a SentencePiece model, from which no tokens can be taken; save without '
+                                  'vocab_path, and keep keep_words beside it' % source)
+        tokens = list(load_vocab(source))
+        if len(tokens) != self.config['vocab_size']:
+            raise VocabularyError('%s has %d tokens, but the model was built from %d: they are of two different '
+                                  'models' % (source, len(tokens), self.config['vocab_size']))
+        save_vocab(destination, {tokens[old]: new for new, old in enumerate(self.keep_words)})
 
 
 # The variables with one row a word, which keep_words selects from.
 VOCABULARY_VARIABLES = ('bert/embeddings/word_embeddings', 'cls/predictions/output_bias')
+
+
+# What a config calls the layers' activations, where the names differ.
+HIDDEN_ACTS = {'gelu_erf': 'gelu', 'gelu_tanh': 'gelu_new'}
+
+
+def count_blocks(model):
+    """How many blocks a Keras model has; one that is shared counts as often as it is applied."""
+    layers = [layer for layer in model.get_config()['layers'] if re.match(r'Encoder-\d+-FeedForward$', layer['name'])]
+    return sum(len(layer['inbound_nodes']) for layer in layers)
+
+
+def warn_of_types(variables, names):
+    """Says which of the variables that were loaded are stored in another type than float32."""
+    for dtype in ('float16', 'bfloat16', 'float64'):
+        found = [name for name in names if variables.dtype(name) == dtype]
+        if found:
+            logger.warning('%s holds %d variables in %s, which were loaded as the type of the layers: %s',
+                           variables.path, len(found), dtype, some(found))
 
 
 def missing_message(variables, name):
@@ -340,7 +424,7 @@ APPLICATIONS = {cls.application: cls for cls in (BertModel, Bert4LM, Bert4Seq2se
 def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_nsp=False, with_mlm=False,
                      application='encoder', keep_words=None, albert=None, gelu=None,
                      return_keras_model=True, model=None):
-    """Builds BERT and loads its official weights.
+    """Builds BERT or ALBERT and loads its official weights.
 
     Args:
         config_path: path of the config; or of a release's directory, in which config and checkpoint
@@ -349,7 +433,7 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
             directory, or for random ones where `config_path` is no directory.
         with_pool, with_nsp, with_mlm, keep_words, gelu: see `BertModel`.
         application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM); see `BertAttentionMask`.
-        albert: None, or False to insist on BERT.
+        albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
         return_keras_model: False to get the BertModel, whose `.model` is the Keras model and which
             loads and saves checkpoints.
         model: a subclass of BertModel to build; it decides the application then.
@@ -364,20 +448,20 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
     """
     if application not in APPLICATIONS:
         raise ValueError('application must be one of %s, not %r' % (', '.join(sorted(APPLICATIONS)), application))
-    if albert:
-        raise ValueError('albert=%r: this release reads BERT weights only' % (albert,))
     if not hasattr(config_path, 'keys') and os.path.isdir(config_path):
         release = find_release(config_path)
         config_path, checkpoint_path = release.config_path, checkpoint_path or release.checkpoint_path
     bert = (model or APPLICATIONS[application])(config_path, with_pool=with_pool, with_nsp=with_nsp,
                                                 with_mlm=with_mlm, keep_words=keep_words, gelu=gelu)
+    if albert is not None and bool(albert) != bert.family.shares_blocks:
+        raise ConfigError('albert=%r, but the config is of %s; leave it out' % (albert, bert.family.title))
     if checkpoint_path is None:
         bert.build()
     else:
-        checkpoint = open_checkpoint(checkpoint_path)  # before the work of building
+        variables = open_variables(checkpoint_path, bert.config)  # before the work of building
         with backend.skip_initialization(bert.variable_names()):
             bert.build()
-        bert.load_weights_from_checkpoint(checkpoint)
+        bert.load_weights_from_checkpoint(variables.checkpoint)
     return bert.model if return_keras_model else bert
 
 

@@ -103,8 +103,9 @@ def inspect(args):
     found = commands.inspect(args.model)
     for what, path in zip(('config', 'weights', 'vocabulary'), found.release):
         say('%-12s%s' % (what, path or 'none'))
-    say('%-12s%s' % ('layout', {'tensorflow': "BERT in Google's layout, a TensorFlow checkpoint",
-                                'safetensors': "BERT in Hugging Face's layout, safetensors"}[found.layout]))
+    layout = {'tensorflow': 'a TensorFlow checkpoint', 'safetensors': "Hugging Face's layout, safetensors"}
+    say('%-12s%s' % ('family', found.family.title))
+    say('%-12s%s' % ('layout', layout[found.layout]))
     for field in sorted(found.config):
         say('%-34s%s' % (field, json.dumps(found.config[field])))
     width = max(len(row.name) for row in found.rows)

@@ -16,13 +16,12 @@ import tempfile
 
 import numpy as np
 
-from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.families import (VOCAB_PATTERNS, find_release, layer_variables, open_variables, read_config,
-                                 some, strip_transposed, to_layout)
+from bert4keras.checkpoint import CheckpointError, open_checkpoint
+from bert4keras.families import (VOCAB_PATTERNS, family_of, find_release, layer_variables,
+                                 open_variables, read_config, some, strip_transposed, write_config, write_release)
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
-CONFIG_NAMES = {'tensorflow': 'bert_config.json', 'hugging-face': 'config.json', 'keras': 'bert_config.json'}
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ def load_tokenizer(release):
 
 # ------------------------------------------------------------------ inspect
 
-Inspection = collections.namedtuple('Inspection', 'release layout config rows')
+Inspection = collections.namedtuple('Inspection', 'release family layout config rows')
 Row = collections.namedtuple('Row', 'name shape dtype place')
 
 
@@ -54,22 +53,23 @@ def inspect(path):
         path: see `families.find_release`.
 
     Returns:
-        Inspection(release, layout, config, rows); layout is 'tensorflow' or 'safetensors'; a Row(name,
-        shape, dtype, place) for each variable of the checkpoint, in its own names; place is the layer
-        and the number of the weight that it becomes, such as 'Pooler-Dense 0', or '' if it is not read.
+        Inspection(release, family, layout, config, rows); family is a `families.Family`, layout
+        'tensorflow' or 'safetensors'; a Row(name, shape, dtype, place) for each variable of the
+        checkpoint, in its own names; place is the layer and the number of the weight that it becomes,
+        such as 'Pooler-Dense 0', or '' if it is not read.
     """
     release = find_release(path)
     config = read_config(release.config_path)
     checkpoint = open_checkpoint(release.checkpoint_path)
     variables = open_variables(checkpoint, config)
     places = {}
-    for layer, names in layer_variables(config['num_hidden_layers']).items():
+    for layer, names in layer_variables(config).items():
         for index, name in enumerate(names):
             if name in variables:
                 places[variables.sources[strip_transposed(name)]] = '%s %d' % (layer, index)
     rows = [Row(name, checkpoint.shape(name), checkpoint.dtype(name), places.get(name, ''))
             for name in checkpoint]
-    return Inspection(release, checkpoint.layout, config, rows)
+    return Inspection(release, family_of(config), checkpoint.layout, config, rows)
 
 
 # ------------------------------------------------------------------ verify
@@ -93,7 +93,6 @@ def verify(path, gelu=None, batch=4, length=32):
         heads are those whose variables the checkpoint has.
     """
     from bert4keras.backend import get_gelu, keras
-    from bert4keras.bert import build_bert_model
     from bert4keras.reference import forward
     release = find_release(path)
     config = read_config(release.config_path)
@@ -105,14 +104,31 @@ def verify(path, gelu=None, batch=4, length=32):
     rounded = forward(config, variables, *ids, gelu=gelu, dtype='float32')
     flags = {'with_pool': 'Pooler-Dense' in exact, 'with_nsp': 'NSP-Proba' in exact,
              'with_mlm': 'MLM-Proba' in exact}
-    model = build_bert_model(config, release.checkpoint_path, gelu=gelu, **flags)
-    outputs = [model.get_layer(name).output for name in exact]
-    outputs = [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
+    model, outputs = build_with_outputs(config, release.checkpoint_path, list(exact), gelu=gelu, **flags)
     ours = keras.models.Model(model.inputs, outputs).predict_on_batch(list(ids))
     real = ids[0] != config['pad_token_id']
     return [compare(name, *[array[real] if np.ndim(array) == 3 else array
                             for array in (np.asarray(mine), exact[name], rounded[name])])
             for name, mine in zip(exact, ours)]
+
+
+def build_with_outputs(config, checkpoint_path, names, application='encoder', **arguments):
+    """(Keras model, [output of each name]), the names those that `reference.forward` gives.
+
+    A layer that all blocks share has an output for each block, so these are kept as they are made.
+    """
+    from bert4keras.bert import APPLICATIONS, build_bert_model
+    halves = []
+
+    class Recording(APPLICATIONS[application]):
+        def add_and_norm(self, x, y, name):
+            normed = super(Recording, self).add_and_norm(x, y, name)
+            halves.extend([y, normed])
+            return normed
+
+    model = build_bert_model(config, checkpoint_path, model=Recording, **arguments)
+    outputs = [halves.pop(0) if name.startswith('Encoder-') else model.get_layer(name).output for name in names]
+    return model, [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
 
 
 def fixed_batch(config, batch, length):
@@ -173,7 +189,7 @@ def convert(source, destination, layout=None, force=False):
             warn_of_widening(checkpoint)
     partial = tempfile.mkdtemp(prefix='.%s.' % os.path.basename(destination), dir=os.path.dirname(destination))
     try:
-        write_release(partial, layout, config, variables, vocab_path)
+        write_converted(partial, layout, config, variables, vocab_path)
         replace_directory(partial, destination)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -218,7 +234,7 @@ def warn_of_widening(checkpoint):
                        checkpoint.path, len(wide), some(wide))
 
 
-def write_release(directory, layout, config, variables, vocab_path):
+def write_converted(directory, layout, config, variables, vocab_path):
     """Writes config, weights and vocabulary into a directory.
 
     Args:
@@ -229,13 +245,9 @@ def write_release(directory, layout, config, variables, vocab_path):
     if layout == 'keras':
         from bert4keras.backend import MODEL_SUFFIX
         build_with_heads(config, variables).save(os.path.join(directory, 'model' + MODEL_SUFFIX))
+        write_config(os.path.join(directory, 'bert_config.json'), config)
     else:
-        name = {'tensorflow': 'bert_model.ckpt', 'hugging-face': 'model.safetensors'}[layout]
-        save_checkpoint(os.path.join(directory, name), to_layout(variables, layout, config['num_hidden_layers']))
-    if layout == 'hugging-face':  # what transformers tells the architecture by
-        config = dict(config, model_type=config.get('model_type', 'bert'))
-    with io.open(os.path.join(directory, CONFIG_NAMES[layout]), 'w', encoding='utf-8') as stream:
-        stream.write(u'%s\n' % json.dumps(config, indent=2))
+        write_release(directory, layout, config, variables)
     if vocab_path is not None:
         shutil.copyfile(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
 

@@ -51,15 +51,14 @@ def softmax(scores):
     return kops.softmax(at_least_float32(scores), axis=-1)
 
 
-def affine(x, kernel, bias):
-    """x @ kernel + bias over the last axis, for x of two or three dimensions."""
+def affine(x, kernel, bias=None):
+    """x @ kernel (+ bias) over the last axis, for x of two or three dimensions."""
     # A product of two matrices is what every engine is fastest at, JAX's CPU engine by far.
     size_in, size_out = [int(size) for size in kernel.shape]
-    if len(x.shape) == 2:
-        return kops.matmul(x, kernel) + bias
-    length = kops.shape(x)[1]
-    y = kops.matmul(kops.reshape(x, (-1, size_in)), kernel) + bias
-    return kops.reshape(y, (-1, length, size_out))
+    rows = x if len(x.shape) == 2 else kops.reshape(x, (-1, size_in))
+    y = kops.matmul(rows, kernel)
+    y = y if bias is None else y + bias
+    return y if len(x.shape) == 2 else kops.reshape(y, (-1, kops.shape(x)[1], size_out))
 
 
 class BertLayer(keras.layers.Layer):
@@ -403,18 +402,21 @@ class BertDense(BertLayer):
     Args:
         units: int, size of the output's last axis.
         activation: a key of ACTIVATIONS.
+        use_bias: bool, False for a product alone.
 
     Call: [..., D] of two or three dimensions -> [..., units].
     """
 
-    def __init__(self, units, activation='linear', **kwargs):
+    def __init__(self, units, activation='linear', use_bias=True, **kwargs):
         super(BertDense, self).__init__(**kwargs)
         self.units = units
         self.activation = activation
+        self.use_bias = use_bias
         get_activation(activation)
 
     def build(self, input_shape):
-        self.kernel, self.bias = self.add_affine('dense', input_shape[-1], self.units)
+        self.kernel = self.add_parameter('dense_kernel', (input_shape[-1], self.units))
+        self.bias = self.add_parameter('dense_bias', (self.units,), 'zeros') if self.use_bias else None
         super(BertDense, self).build(input_shape)
 
     def call(self, inputs):
@@ -425,7 +427,7 @@ class BertDense(BertLayer):
 
     def get_config(self):
         config = super(BertDense, self).get_config()
-        config.update(units=self.units, activation=self.activation)
+        config.update(units=self.units, activation=self.activation, use_bias=self.use_bias)
         return config
 
 

@@ -1,8 +1,9 @@
 # -*- coding: utf-8 -*-
-"""BERT's formulas in NumPy, float64: the documentation of the numbers, and the oracle of the tests.
+"""BERT's and ALBERT's formulas in NumPy, float64: the documentation of the numbers, the oracle of the tests.
 
 Nothing here is fast, and nothing is shared with the Keras model but the names of the variables.
-Source: https://arxiv.org/abs/1810.04805 and google-research/bert, modeling.py.
+Sources: https://arxiv.org/abs/1810.04805 and google-research/bert, modeling.py;
+https://arxiv.org/abs/1909.11942 and google-research/albert, modeling.py; brightmart/albert_zh, modeling.py.
 
 Shapes: B batch, T tokens, D hidden, E embedding, I intermediate, N heads, H head size, V vocabulary.
 """
@@ -13,7 +14,7 @@ import math
 
 import numpy as np
 
-from bert4keras.families import activation_name
+from bert4keras.families import BLOCK, activation_name, family_of
 
 _erf = np.vectorize(math.erf, otypes=['float64'])
 
@@ -65,7 +66,7 @@ def attention_mask(token_ids, segment_ids, application='encoder', pad_token_id=0
 
 
 def self_attention(x, mask, block, heads):
-    """Multi-head attention of x [B, T, D] under mask [B, T, T]; `block` gives the block's variables."""
+    """Multi-head attention of x [B, T, D] under mask [B, T, T]; `block` gives variables by BERT's names."""
     batch, length, size = x.shape
 
     def project(name):
@@ -81,7 +82,7 @@ def self_attention(x, mask, block, heads):
 
 def forward(config, variables, token_ids, segment_ids=None, application='encoder', gelu=None,
             dtype='float64'):
-    """Runs BERT and keeps what every layer gives.
+    """Runs the model and keeps what every layer gives.
 
     Args:
         config: dict, see `families.read_config`.
@@ -94,43 +95,57 @@ def forward(config, variables, token_ids, segment_ids=None, application='encoder
         dtype: 'float64', or 'float32' to learn what rounding alone does.
 
     Returns:
-        OrderedDict from layer name, as in the Keras model, to array: 'Embedding-Norm' [B, T, D], ...
+        OrderedDict from layer name, as in the Keras model, to array: 'Embedding-Norm' [B, T, E], ...
         'Encoder-N-FeedForward-Norm' [B, T, D], and of the heads 'Pooler-Dense' [B, D], 'NSP-Proba'
-        [B, 2], 'MLM-Dense' and 'MLM-Norm' [B, T, D], 'MLM-Proba' [B, T, V].
+        [B, 2], 'MLM-Dense' and 'MLM-Norm' [B, T, D or E], 'MLM-Proba' [B, T, V]. N counts the blocks
+        as they are applied, also where all share the weights, and the layer, of the first.
     """
     def get(name):
         return np.asarray(variables[name], dtype)
 
-    def norm(x, name):
+    def norm(x, name, get=get):
         return layer_norm(x, get(name + '/gamma'), get(name + '/beta'), config.get('layer_norm_eps', 1e-12))
 
     activation = ACTIVATIONS[activation_name(config['hidden_act'], gelu)]
     token_ids = np.asarray(token_ids)
     segment_ids = np.zeros_like(token_ids) if segment_ids is None else np.asarray(segment_ids)
+    table = get('bert/embeddings/word_embeddings')  # [V, E]
+    if 'bert/embeddings/word_embeddings_2' in variables:  # the original albert_zh
+        table = np.matmul(table, get('bert/embeddings/word_embeddings_2'))  # [V, D]
     out = collections.OrderedDict()
     out['Embedding-Token'] = get('bert/embeddings/word_embeddings')[token_ids]
     out['Embedding-Segment'] = get('bert/embeddings/token_type_embeddings')[segment_ids]
     positions = get('bert/embeddings/position_embeddings')[:token_ids.shape[1]]
-    out['Embedding-Position'] = out['Embedding-Token'] + out['Embedding-Segment'] + positions
+    out['Embedding-Position'] = table[token_ids] + out['Embedding-Segment'] + positions
     x = out['Embedding-Norm'] = norm(out['Embedding-Position'], 'bert/embeddings/LayerNorm')
+    if 'bert/encoder/embedding_hidden_mapping_in/kernel' in variables:  # ALBERT
+        x = out['Embedding-Mapping'] = affine(x, get('bert/encoder/embedding_hidden_mapping_in/kernel'),
+                                              get('bert/encoder/embedding_hidden_mapping_in/bias'))
     mask = attention_mask(token_ids, segment_ids, application, config.get('pad_token_id', 0))
+    family = family_of(config)
+    own_names = dict(zip(BLOCK, family.block))
     for index in range(config['num_hidden_layers']):
-        def block(name):
-            return get('bert/encoder/layer_%d/%s' % (index, name))
-        prefix = 'bert/encoder/layer_%d/' % index
+        def block(name):  # by the name that BERT gives it
+            return get(family.google_block.format(index) + own_names[name])
+
         name = 'Encoder-%d-MultiHeadSelfAttention' % (index + 1)
         out[name] = self_attention(x, mask, block, config['num_attention_heads'])
-        x = out[name + '-Norm'] = norm(x + out[name], prefix + 'attention/output/LayerNorm')
+        x = out[name + '-Norm'] = norm(x + out[name], 'attention/output/LayerNorm', block)
         name = 'Encoder-%d-FeedForward' % (index + 1)
-        inner = activation(affine(x, block('intermediate/dense/kernel'), block('intermediate/dense/bias')))
-        out[name] = affine(inner, block('output/dense/kernel'), block('output/dense/bias'))
-        x = out[name + '-Norm'] = norm(x + out[name], prefix + 'output/LayerNorm')
-    out.update(heads(x, get, norm, activation, variables))
+        out[name] = feed_forward(x, block, activation)
+        x = out[name + '-Norm'] = norm(x + out[name], 'output/LayerNorm', block)
+    out.update(heads(x, table, get, norm, activation, variables))
     return out
 
 
-def heads(x, get, norm, activation, variables):
-    """The outputs, by layer name, of those heads on x [B, T, D] whose variables are there."""
+def feed_forward(x, block, activation):
+    """Two affine maps of x [B, T, D] with the activation between them."""
+    inner = activation(affine(x, block('intermediate/dense/kernel'), block('intermediate/dense/bias')))
+    return affine(inner, block('output/dense/kernel'), block('output/dense/bias'))
+
+
+def heads(x, table, get, norm, activation, variables):
+    """The outputs, by layer name, of those heads on x [B, T, D] whose variables are there; `table` is tied."""
     out = collections.OrderedDict()
     if 'bert/pooler/dense/kernel' in variables:
         out['Pooler-Dense'] = np.tanh(affine(x[:, 0], get('bert/pooler/dense/kernel'),
@@ -142,6 +157,6 @@ def heads(x, get, norm, activation, variables):
         out['MLM-Dense'] = activation(affine(x, get('cls/predictions/transform/dense/kernel'),
                                              get('cls/predictions/transform/dense/bias')))
         out['MLM-Norm'] = norm(out['MLM-Dense'], 'cls/predictions/transform/LayerNorm')
-        out['MLM-Proba'] = softmax(affine(out['MLM-Norm'], get('bert/embeddings/word_embeddings').T,
+        out['MLM-Proba'] = softmax(affine(out['MLM-Norm'], table.T,
                                           get('cls/predictions/output_bias')))
     return out

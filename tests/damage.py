@@ -148,7 +148,7 @@ def make_original(directory, layout):
     for name in os.listdir(directory):
         if '.ckpt' in name:
             os.remove(os.path.join(directory, name))
-    pairs = collections.OrderedDict(to_layout(variables, 'hugging-face', 1))
+    pairs = collections.OrderedDict(to_layout(variables, 'hugging-face', config))
     if layout == 'safetensors':
         save_checkpoint(os.path.join(directory, 'model.safetensors'), pairs)
         return

@@ -365,7 +365,12 @@ def test_a_config_without_a_field(release, tmp_path, field):
     ({'hidden_dropout_prob': 1.5}, 'hidden_dropout_prob = 1.5; it must be in'),
     ({'layer_norm_eps': 0}, 'layer_norm_eps = 0; it must be in'),
     ({'position_embedding_type': 'relative_key'}, "position_embedding_type = u?'relative_key'"),
-    ({'embedding_size': 128}, 'ALBERT'),
+    ({'model_type': 'bert', 'embedding_size': 128}, 'embedding_size 128 beside hidden_size 32'),
+    ({'model_type': 'electra'}, "model_type = u?'electra'; supported are bert, albert"),
+    ({'num_hidden_groups': 2}, 'num_hidden_groups = 2, another model'), ({'inner_group_num': 2}, 'inner_group_num = 2'),
+    ({'ln_type': 'preln'}, "ln_type = u?'preln', another model than the one built here, which has 'postln'"),
+    ({'add_cross_attention': True}, 'add_cross_attention = True'), ({'is_decoder': True}, 'is_decoder = True'),
+    ({'num_hidden_groups': 1}, 'lacks embedding_size'), ({'pad_token_id': 99}, 'pad_token_id = 99; it must be a'),
 ])
 def test_a_config_that_cannot_be_built(release, tmp_path, changes, message):
     """A field with a value that no BERT here has is named with the value."""

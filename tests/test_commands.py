@@ -97,7 +97,7 @@ def test_convert_there_and_back_is_bit_identical(release, tmp_path, safetensors)
     there, back = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'back')
     assert convert(release[0], there) == 'hugging-face' and convert(there, back) == 'tensorflow'
     assert same_tensors(tensors(release[0]), tensors(back))
-    names = hugging_face_names(2)
+    names = hugging_face_names(release[1])
     assert set(tensors(there)) == {own[:-2] if own.endswith('.T') else own for own in names.values()}
     assert read(there, 'vocab.txt') == read(back, 'vocab.txt') == read(release[0], 'vocab.txt')
     config = json.loads(read(back, 'bert_config.json').decode('utf-8'))

@@ -22,7 +22,7 @@ CASES = {
     'BertAttentionMask': (dict(application='seq2seq', pad_token_id=3), [IDS, IDS], (BATCH, LENGTH, LENGTH)),
     'BertSelfAttention': (dict(num_attention_heads=4, dropout_rate=0.25), [STATES, MASK], (BATCH, LENGTH, HIDDEN)),
     'BertFeedForward': (dict(intermediate_size=17, activation='relu'), [STATES], (BATCH, LENGTH, HIDDEN)),
-    'BertDense': (dict(units=8, activation='tanh'), [STATES], (BATCH, LENGTH, 8)),
+    'BertDense': (dict(units=8, activation='tanh', use_bias=False), [STATES], (BATCH, LENGTH, 8)),
     'BertFirstToken': ({}, [STATES], (BATCH, HIDDEN)),
     'BertTokenProbability': ({}, None, None),  # needs the table; parity/ runs it in a whole model
 }
