@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function, unicode_litera
 import itertools
 import json
 import os
+import re
 import shutil
 import unicodedata
 
@@ -149,7 +150,7 @@ DIVERGENCES = [
     ('a control later than Unicode 8 is kept', 'a\u08e2b', ['a\u08e2b'], ['ab']),
     ('what changed its category has the old one', 'a\u166db', ['a', '\u166d', 'b'], ['a\u166db']),
 ]
-CHANGED = '\u166d\u1734\U000111c9\U00011938'  # categories of later Unicode; U+11938 is new, and decomposes
+CHANGED = '\U000111c9\U00011938'  # later than Unicode 3.2: one had another category, one decomposes
 
 
 class Rust(object):
@@ -237,13 +238,11 @@ def test_rust_differs_nowhere_else(minilm):
     """Of all characters assigned, what differs is CJK of one range, or younger than its tables."""
     for cased in (False, True):
         peer = rust(os.path.join(minilm, 'vocab.txt'), cased)
-        for ch in set(peer.other) - set(CHANGED):
-            category = unicodedata.category(ch)
+        for ch in peer.other:
             if not '\U0002b820' <= ch <= '\U0002b91f':
-                # To Rust it is a letter like any other, and Unicode 3.2, the one old table here, has it not.
-                assert category in ('Mn', 'Cf') or category[0] == 'P', repr(ch)
-                assert peer.words('a%sb' % ch) == ['a%sb' % ch], repr(ch)
-                assert unicodedata.ucd_3_2_0.category(ch) == 'Cn', repr(ch)
+                old, new = unicodedata.ucd_3_2_0.category(ch), unicodedata.category(ch)  # the one old table here
+                assert old != new, repr(ch)
+                assert old != 'Cn' or ch in CHANGED or peer.words('a%sb' % ch) == ['a%sb' % ch], repr(ch)
 
 
 def test_rust_on_pairs(vocab_path):
@@ -299,9 +298,15 @@ def alberts(request, tmpdir_factory):
             key: value for key, value in request.param.items() if key == 'keep_accents'}))
 
 
+# transformers 5 takes the model's own symbols out of a text first, and begins a word behind each;
+# SentencePiece, ALBERT's tokenizer and transformers 4 do not.
+SYMBOLS = re.compile('[-().",\u2013\xa3\u20ac]+')
+
+
 def test_albert_on_lines(alberts, lines):
-    """Pieces of every line are those of transformers' AlbertTokenizer."""
+    """Ids of every line are those of transformers' AlbertTokenizer, but for the model's own symbols."""
     peer, tokenizer = alberts
-    different = [(line, peer.tokenize(line), tokenizer._tokenize(line)) for line in share(lines)
-                 if peer.tokenize(line) != tokenizer._tokenize(line)]
-    assert not different, (len(different), different[:3])
+    for line in share(lines):
+        if type(peer).__mro__[1].__name__ == 'TokenizersBackend':  # transformers 5
+            line = SYMBOLS.sub(' ', line)
+        assert tokenizer.encode(line)[0][1:-1] == peer(line, add_special_tokens=False)['input_ids']
