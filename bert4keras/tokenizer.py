@@ -33,6 +33,7 @@ _HAS_CAPITAL = re.compile(r'(?!\[.*\]\Z|<.*>\Z).*[A-Z]', re.DOTALL)
 _ALONE = ('!-/:-@\\[-`{-~\u2018-\u201f\u2026\u3001\u3002\u3008-\u3011\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f'
           '\u3400-\u4dbf\u4e00-\u9fff')
 _RUNS = re.compile('([%s]+)|([^ \t\n\r%s]+)' % (_ALONE, _ALONE))
+_ASCII_WORD = re.compile(r'[0-9A-Za-z]+\Z')
 _SIGMAS = '\u03a3\u03c2\u03c3'  # the capital, the final form, the other
 # 2 ** 16 chunks take 15 MB, or 50 MB of the most wasteful kind; a tokenizer has one such memory for
 # ids, one for tokens, and two of characters (6 MB each).
@@ -338,7 +339,7 @@ class Tokenizer(object):
     def _encode_text(self, text):
         """Returns the packed ids of `text` (unicode) without special tokens."""
         if not self._remembers_ids:
-            return self._pack(self._tokenize(text))
+            return _pack_ids(self.tokens_to_ids(self._tokenize(text)))
         return b''.join(map(self._ids_of.__getitem__, _cut_at_spaces(text)))
 
     def _tokenize(self, text):
@@ -602,17 +603,23 @@ class Tokenizer(object):
     def _forget(self):
         """Starts the memories afresh, after the vocabulary or a setting changed."""
         self._cleaned, self._spelled = _Memo(self._clean_character), _Memo(self._spell_character)
-        self._packed, self._trie = _Memo(lambda token: self._pack([token])), None
+        self._packed = _Memo(lambda token: _pack_ids(self.tokens_to_ids([token])))
+        self._trie = None
         whole = [] if self._case_sensitive else [_SIGMAS[0]]
         whole += map(re.escape, self._special_tokens()) if self._keep_special else []
         whole = re.compile('|'.join(whole)) if whole else None
-        self._tokens_of = _ChunkMemo(self._tokenize_step_by_step, _flatten, whole)
-        self._ids_of = _ChunkMemo(lambda chunk: self._pack(self._tokenize_step_by_step(chunk)), b''.join, whole)
+        self._tokens_of = _ChunkMemo(self._tokenize_chunk, _flatten, whole)
+        self._ids_of = _ChunkMemo(self._pack_chunk, b''.join, whole)
         self._remembers_words = all(map(self._is_googles, _WORD_HOOKS))
         self._remembers_ids = self._remembers_words and all(map(self._is_googles, _TEXT_HOOKS))
 
-    def _pack(self, tokens):
-        return _pack_ids(self.tokens_to_ids(tokens))
+    def _tokenize_chunk(self, chunk):
+        if _ASCII_WORD.match(chunk) and not self._keep_special:  # nothing to do but to lower-case it
+            return self._word_piece_tokenize(chunk if self._case_sensitive else chunk.lower())
+        return self._tokenize_step_by_step(chunk)
+
+    def _pack_chunk(self, chunk):
+        return b''.join(map(self._packed.__getitem__, self._tokenize_chunk(chunk)))
 
     def __getstate__(self):
         return {name: value for name, value in self.__dict__.items() if name not in self._derived}
