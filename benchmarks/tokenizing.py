@@ -3,7 +3,7 @@
 
     python benchmarks/tokenizing.py [--rounds 5] [--peer-path keras-bert=DIR] [--peer-path bert4keras-0.11.5=DIR] ...
 
-Writes benchmarks/tokenizing.md and tokenizing.png, which the README shows. English and Chinese are real lines
+Writes benchmarks/tokenizing.md, the README's copy of it, and tokenizing.png. English and Chinese are real lines
 (tests/real_text.py), each there once. Every peer runs in a process of its own, all on one core and in turn:
 in each round each peer gets the same lines, which it has not seen before; before the first round it gets as
 many to warm up. Measured is the processor time of the process; the table has the medians of the rounds, and
@@ -268,6 +268,12 @@ def write_table(english, chinese, worst):
     text = '\n'.join(rows) + '\n'
     with io.open(os.path.join(HERE, 'tokenizing.md'), 'w', encoding='utf-8') as stream:
         stream.write(text)
+    path = os.path.join(HERE, '..', 'README.md')
+    with io.open(path, encoding='utf-8') as stream:
+        before, rest = stream.read().split('<!-- tokenizing.md -->\n')
+    after = rest.split('<!-- end of tokenizing.md -->')[1]
+    with io.open(path, 'w', encoding='utf-8') as stream:
+        stream.write('%s<!-- tokenizing.md -->\n%s<!-- end of tokenizing.md -->%s' % (before, text, after))
     print(text)
 
 

@@ -1,0 +1,46 @@
+# -*- coding: utf-8 -*-
+"""Defects put into tokenizer.py one at a time; the tests named here must see each."""
+from __future__ import absolute_import, division, print_function
+
+FILE = 'bert4keras/tokenizer.py'
+MUTATIONS = [(name, FILE, old, new) for name, old, new in [
+    ('accents stay', "if unicodedata.category(letter) != 'Mn':", "if True:"),
+    ('no decomposition', "unicodedata.normalize('NFD', ch.lower())", "ch.lower()"),
+    ('no lower case', "unicodedata.normalize('NFD', ch.lower())", "unicodedata.normalize('NFD', ch)"),
+    ('final sigmas like others', "if self._case_sensitive or _SIGMAS[0] not in text:", "if True:"),
+    ('a sigma may be cut off its neighbours', "else [_SIGMAS[0]]\n", "else []\n"),
+    ('marks not sorted', "sorted(run.group(), key=unicodedata.combining)", "list(run.group())"),
+    ('marks pass a joiner', "elif not unicodedata.combining(letter):", "elif False:"),
+    ('no space around CJK', "return ' %s ' % ch if self._is_cjk_character(ch) else ch", "return ch"),
+    ('one CJK range forgotten', " or 0xf900 <= code <= 0xfaff", ""),
+    ('a CJK range one too short', "0x3400 <= code <= 0x4dbf", "0x3400 <= code < 0x4dbf"),
+    ('words of one more allowed', "if len(word) > self._max_word_length:", "if len(word) > self._max_word_length + 1:"),
+    ('controls stay', "unicodedata.category(ch) in ('Cc', 'Cf')", "unicodedata.category(ch) == 'Cf'"),
+    ('formats stay', "unicodedata.category(ch) in ('Cc', 'Cf')", "unicodedata.category(ch) == 'Cc'"),
+    ('U+FFFD stays', "if code in (0, 0xfffd) or", "if code == 0 or"),
+    ('a line separator is a letter', "in ('Zs', 'Zl', 'Zp')", "in ('Zs', 'Zp')"),
+    ('a tab is a control', "return ch in ' \\t\\n\\r' or unicodedata", "return ch in ' \\n\\r' or unicodedata"),
+    ('symbols of ASCII are letters', "('!' <= ch <= '~' and not ch.isalnum()) or ", ""),
+    ('other punctuation is letters', " or unicodedata.category(ch)[0] == 'P'", ""),
+    ('the shortest piece first', "token, after = node[''], end + 1\n", "token, after = node[''], end + 1\n                    break\n"),
+    ('half of a word is no unknown word', "            if token is None:\n                return [self.token_unk]",
+     "            if token is None:\n                return tokens + [self.token_unk]"),
+    ('continuations may begin a word', "return self._trie\n", "return (self._trie[1], self._trie[1])\n"),
+    ('the first of equals is cut', "max(room // 2, room - first_size)", "max((room + 1) // 2, room - first_size)"),
+    ('the second is cut always', "max(room // 2, room - first_size)", "room - first_size"),
+    ('no room for the third special token', "room = max_length - 2 - pair", "room = max_length - 2"),
+    ('segments one early', "first_size = len(first) // 4\n        segment_ids", "first_size = len(first) // 4 - 1\n        segment_ids"),
+    ('segments of padding', "& (np.arange(width) < ends)", "& (np.arange(width) <= ends)"),
+    ('rows padded with 0', "padding = _pack_ids([self._pad_id()])", "padding = _pack_ids([0])"),
+    ('a quote is cut though it is a letter', "\\u3008-\\u3011", "\\u3005-\\u3011"),
+    ('memories without a bound', "if len(self) >= _MEMO_ENTRIES:", "if False:"),
+    ('long chunks remembered', "len(chunk) <= _MEMO_KEY_LENGTH and ", ""),
+    ('a setting is not seen', "        if name in self._settings:\n            self._forget()\n\n    def __delattr__",
+     "        if name == '_token_dict':\n            self._forget()\n\n    def __delattr__"),
+    ('special tokens cut', "        if not self._keep_special:\n            return [text]", "        if True:\n            return [text]"),
+    ('a span one too long', "(min(found), max(found) + 1)", "(min(found), max(found) + 2)"),
+    ('an unknown word has no span', "end = max(place, letters.find(' ', place))", "end = place"),
+    ('the digit keeps its comma', "if piece[-1] != ',' or not piece[-2:-1].isdigit():", "if True:"),
+    ('quotes stay double', ".replace('``', '\"').replace(\"''\", '\"')\n        if not self._keep_accents", "\n        if not self._keep_accents"),
+]]
+TESTS = ['tests/test_tokenizer.py', '-m', 'not slow']
