@@ -683,6 +683,7 @@ class SpTokenizer(Tokenizer):
     whitespace collapsed, doubled backquotes or apostrophes made a double quote, NFKD without
     combining characters, lower case; then the model applies its NFKC. A piece that ends in a digit
     and a comma is cut again without the comma. Only the hook `_tokenize` has a meaning here.
+    SentencePiece up to 0.2.0 takes quadratic time for a long run of characters that its model has not.
 
     Args:
         model: path of a SentencePiece model (30k-clean.model, spiece.model), or its bytes.
