@@ -5,10 +5,11 @@
 PyPI), `SpTokenizer` is ALBERT's on a SentencePiece model. A vocabulary is one token a line; the id
 is the number of the line, from 0.
 
-Speed comes from one idea. Google's steps look no further than whitespace, ASCII punctuation and Han
-characters, so one expression cuts the text there, and a bounded dictionary remembers the tokens of
-each chunk. A chunk not seen yet takes Google's steps one by one, and so does every text when a hook
-is overridden.
+Speed comes from one idea. Google's steps look no further than spaces, so the text is cut there, and
+a bounded dictionary remembers the ids of each chunk, packed: four bytes an id, so that chunks are
+joined and padded without touching an id. A chunk not seen yet is cut again at whitespace, ASCII
+punctuation and Han characters (the steps look no further than those either, but for a sigma), and what
+is not known even so takes Google's steps one by one. So does every text when a hook is overridden.
 """
 from __future__ import absolute_import, division, print_function, unicode_literals
 
@@ -17,6 +18,7 @@ import itertools
 import operator
 import os
 import re
+import struct
 import unicodedata
 from collections import OrderedDict
 
@@ -27,9 +29,19 @@ _unichr = chr if str is _text_type else unichr  # noqa: F821 (Python 2)
 _SPECIAL_TOKENS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 # Brackets of both kinds: Google's uncased Chinese vocabulary has <S> and <T>.
 _HAS_CAPITAL = re.compile(r'(?!\[.*\]\Z|<.*>\Z).*[A-Z]', re.DOTALL)
-_ALONE = '!-/:-@\\[-`{-~\u3400-\u4dbf\u4e00-\u9fff'  # ASCII punctuation and Han
-_CHUNKS = re.compile('[%s]|[^ \t\n\r%s]+' % (_ALONE, _ALONE))
-_MEMO_ENTRIES, _MEMO_KEY_LENGTH = 2 ** 16, 32  # at most some 20 MB a tokenizer
+# ASCII punctuation, quotes and an ellipsis, Chinese punctuation, Han: each is a word by itself.
+_ALONE = ('!-/:-@\\[-`{-~\u2018-\u201f\u2026\u3001\u3002\u3008-\u3011\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f'
+          '\u3400-\u4dbf\u4e00-\u9fff')
+_RUNS = re.compile('([%s]+)|([^ \t\n\r%s]+)' % (_ALONE, _ALONE))
+_ASCII_WORD = re.compile(r'[0-9A-Za-z]+\Z')
+_SIGMAS = '\u03a3\u03c2\u03c3'  # the capital, the final form, the other
+# 2 ** 16 chunks take 15 MB, or 50 MB of the most wasteful kind; a tokenizer has one such memory for
+# ids, one for tokens, and two of characters (6 MB each).
+_MEMO_ENTRIES, _MEMO_KEY_LENGTH, _MEMO_KEY_PARTS = 2 ** 16, 32, 3
+_WORD_HOOKS = ('_is_space', '_is_control', '_is_cjk_character', '_is_punctuation', '_word_piece_tokenize',
+               '_tokenize_step_by_step')
+_TEXT_HOOKS = ('_tokenize', 'token_to_id', 'tokens_to_ids')
+_NOWHERE = (0, 0)
 
 
 class VocabularyError(ValueError):
@@ -37,18 +49,39 @@ class VocabularyError(ValueError):
 
 
 class _Memo(dict):
-    """`memo[key]` is `compute(key)`, remembered; holds a bounded number of short keys."""
+    """`memo[key]` is `compute(key)`, remembered; holds a bounded number of keys."""
 
     def __init__(self, compute):
         super(_Memo, self).__init__()
         self._compute = compute
 
     def __missing__(self, key):
-        value = self._compute(key)
-        if isinstance(key, int) or len(key) <= _MEMO_KEY_LENGTH:
-            if len(self) >= _MEMO_ENTRIES:
-                self.clear()
-            self[key] = value
+        return self._remember(key, self._compute(key))
+
+    def _remember(self, key, value):
+        if len(self) >= _MEMO_ENTRIES:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class _ChunkMemo(_Memo):
+    """Remembers short chunks of text; `join` puts together the values of a chunk that can be cut."""
+
+    def __init__(self, compute, join, whole):
+        super(_ChunkMemo, self).__init__(compute)
+        self._join, self._whole = join, whole
+
+    def __missing__(self, chunk):
+        parts = []
+        for alone, word in _RUNS.findall(chunk):
+            parts.extend(alone or [word])
+        if len(parts) < 2 or self._whole and self._whole.search(chunk):
+            value = self._compute(chunk)
+        else:
+            value = self._join(map(self.__getitem__, parts))
+        if len(chunk) <= _MEMO_KEY_LENGTH and len(parts) <= _MEMO_KEY_PARTS:
+            self._remember(chunk, value)
         return value
 
 
@@ -164,10 +197,12 @@ class Tokenizer(object):
     used from several threads.
 
     Args:
-        vocab: path of a vocabulary file, or mapping from token to id (0 or more, all different).
+        vocab: path of a vocabulary file, or mapping from token to id (0 to 2 ** 31 - 1, all different).
         case_sensitive: whether capitals and accents are kept; None tells from the vocabulary:
             cased when a token not in brackets, `[...]` or `<...>`, has an ASCII capital.
         max_word_length: a word of more characters is `[UNK]`.
+        keep_special: whether `[MASK]` and the other special tokens, spelled out in a text, are kept
+            whole, as in Hugging Face's tokenizers; Google's cuts them like any word.
 
     A vocabulary without `[UNK]`, `[CLS]` or `[SEP]` is an error only when that token's id is
     needed, for which a subclass may set `token_unk`, ... to the names that its vocabulary has.
@@ -177,10 +212,13 @@ class Tokenizer(object):
     """
 
     token_pad, token_unk, token_cls, token_sep, token_mask = _SPECIAL_TOKENS
-    _derived = ('_memo', '_cleaned', '_decomposed', '_spaced', '_hooks')  # not pickled
+    _case_sensitive, _max_word_length, _keep_special = False, 200, False
+    # What is derived, so not pickled, and derived anew when one of the second list is set.
+    _derived = ('_ids_of', '_tokens_of', '_packed', '_cleaned', '_spelled', '_trie')
+    _settings = _WORD_HOOKS + _TEXT_HOOKS + ('token_unk', '_case_sensitive', '_max_word_length', '_keep_special')
 
-    def __init__(self, vocab, case_sensitive=None, max_word_length=200):
-        self._max_word_length = max_word_length
+    def __init__(self, vocab, case_sensitive=None, max_word_length=200, keep_special=False):
+        self._max_word_length, self._keep_special = max_word_length, keep_special
         self._token_dict = vocab if hasattr(vocab, 'items') else load_vocab(vocab)
         if case_sensitive is None:
             case_sensitive = any(map(_HAS_CAPITAL.match, self._token_dict))
@@ -196,10 +234,9 @@ class Tokenizer(object):
         self._vocab = OrderedDict((_to_text(token), operator.index(vocab[token])) for token in vocab)
         self._token_dict_inv = {number: token for token, number in self._vocab.items()}
         for token, number in self._vocab.items():
-            if number < 0 or self._token_dict_inv[number] != token:
-                raise VocabularyError('token %r has id %d; give each an id from 0, and its own'
+            if not 0 <= number < 2 ** 31 or self._token_dict_inv[number] != token:
+                raise VocabularyError('token %r has id %d; give each an id of its own, from 0 to 2 ** 31 - 1'
                                       % (token, number))
-        self._longest = max([0] + [len(token) for token in self._vocab])
         self._forget()
 
     def tokenize(self, text, second_text=None, max_length=None):
@@ -208,11 +245,15 @@ class Tokenizer(object):
         Args:
             text, second_text, max_length: see `encode`, also for what it raises.
         """
-        first, second = self._parts(text, second_text, max_length)
-        return first + second
+        pair = second_text is not None
+        first = list(self._tokenize(_to_text(text)))
+        second = list(self._tokenize(_to_text(second_text))) if pair else []
+        first_size, second_size = _fit(len(first), len(second), pair, max_length)
+        tokens = [self.token_cls] + first[:first_size] + [self.token_sep]
+        return tokens + second[:second_size] + [self.token_sep] * pair
 
     def encode(self, first_text, second_text=None, max_length=None, first_length=None,
-               second_length=None):
+               second_length=None, offsets=False):
         """Turns a text, or a pair, into the model's inputs.
 
         Args:
@@ -224,21 +265,30 @@ class Tokenizer(object):
             first_length: pad with `[PAD]`, or cut, the first part (`[CLS]` to `[SEP]`) to exactly
                 so many ids. It counts in full towards `max_length`.
             second_length: the same for the second part (text and `[SEP]`).
+            offsets: whether to return, too, where each token stands in its text: see `rematch`.
 
         Returns:
             (token_ids, segment_ids), lists of int of equal length; the segment is 0 for the first
-            part and 1 for the second, their padding included.
+            part and 1 for the second, their padding included. With `offsets`, a third list of
+            (start, end); padding has (0, 0), like every special token.
 
         Raises:
             TypeError: not a string. ValueError: bytes not UTF-8, lengths that cannot hold the
             special tokens. VocabularyError: a special token is needed and not in the vocabulary.
         """
-        first, second = self._parts(first_text, second_text, max_length, first_length,
-                                    second_length)
-        first_ids, second_ids = self.tokens_to_ids(first), self.tokens_to_ids(second)
-        first_ids += [self._pad_id()] * ((first_length or 0) - len(first_ids))
-        second_ids += [self._pad_id()] * ((second_length or 0) - len(second_ids))
-        return first_ids + second_ids, [0] * len(first_ids) + [1] * len(second_ids)
+        first, second = self._encode_parts(first_text, second_text, max_length, first_length, second_length)
+        token_ids = np.frombuffer(first + second, 'int32').tolist()
+        first_size = len(first) // 4
+        segment_ids = [0] * first_size + [1] * (len(token_ids) - first_size)
+        if not offsets:
+            return token_ids, segment_ids
+        pair, spans = second_text is not None, []
+        texts = [_to_text(text) for text in (first_text, second_text) if text is not None]
+        matched = [self.rematch(text, list(self._tokenize(text))) for text in texts] + [[]]
+        sizes = _fit(len(matched[0]), len(matched[1]), pair, max_length, first_length, second_length)
+        spans = [_NOWHERE] + matched[0][:sizes[0]]
+        spans += [_NOWHERE] * (first_size - len(spans)) + matched[1][:sizes[1]]
+        return token_ids, segment_ids, spans + [_NOWHERE] * (len(token_ids) - len(spans))
 
     def encode_batch(self, texts, second_texts=None, max_length=None, length=None):
         """Encodes texts, or pairs, and pads them at the end with `[PAD]`, segment 0.
@@ -258,83 +308,98 @@ class Tokenizer(object):
         if len(texts) != len(second_texts):
             raise ValueError('%d texts, but %d second texts' % (len(texts), len(second_texts)))
         limits = [limit for limit in (max_length, length) if limit is not None]
-        rows = [self.encode(first, second, max_length=min(limits) if limits else None)
-                for first, second in zip(texts, second_texts)]
-        width = max([0] + [len(ids) for ids, _ in rows]) if length is None else length
-        token_ids = np.full((len(rows), width), self._pad_id(), dtype='int32')  # [B, T]
-        segment_ids = np.zeros((len(rows), width), dtype='int32')  # [B, T]
-        for row, (ids, segments) in enumerate(rows):
-            token_ids[row, :len(ids)] = ids
-            segment_ids[row, :len(ids)] = segments
-        return token_ids, segment_ids
+        limit = min(limits) if limits else None
+        parts = [self._encode_parts(first, second, limit) for first, second in zip(texts, second_texts)]
+        rows = [first + second for first, second in parts]
+        width = max([0] + [len(row) // 4 for row in rows]) if length is None else length
+        padding = _pack_ids([self._pad_id()]) * width
+        packed = bytearray(b''.join([row + padding[len(row):] for row in rows]))
+        token_ids = np.frombuffer(packed, 'int32') if packed else np.zeros(0, 'int32')
+        starts = np.array([len(first) // 4 for first, _ in parts], int)[:, None]  # [B, 1]
+        ends = np.array([len(row) // 4 for row in rows], int)[:, None]  # [B, 1]
+        segment_ids = (np.arange(width) >= starts) & (np.arange(width) < ends)  # [B, T]
+        return token_ids.reshape(len(rows), width), segment_ids.astype('int32')
 
-    def _parts(self, first_text, second_text, max_length, first_length=None, second_length=None):
-        """Returns the tokens of both parts, special ones included, cut to the lengths allowed."""
+    def _encode_parts(self, first_text, second_text, max_length, first_length=None, second_length=None):
+        """Returns the packed ids of both parts, special tokens and padding included."""
         pair = second_text is not None
-        first_least = 2 if first_length is None else first_length
-        second_least = int(pair) if second_length is None else second_length
-        if (first_least < 2 or (second_least < 1 if pair else second_least)
-                or max_length is not None and max_length < first_least + second_least):
-            raise ValueError(
-                'max_length=%r, first_length=%r, second_length=%r do not fit %s' % (
-                    max_length, first_length, second_length, 'two texts, which have 2 and 1 special '
-                    'tokens' if pair else 'one text, which has 2 special tokens and no second part'))
-        first = list(self._tokenize(_to_text(first_text)))
-        second = list(self._tokenize(_to_text(second_text))) if pair else []
-        if max_length is not None:
-            first_length = first_length or max_length - second_least
-            second_length = second_length or max_length - first_least
-        if first_length:
-            del first[first_length - 2:]
-        if second_length:
-            del second[second_length - 1:]
-        if max_length is not None:
-            # The sizes that popping from the longer one, else the second, would come to.
-            room = max_length - 2 - pair
-            del second[max(room // 2, room - len(first)):]
-            del first[room - len(second):]
-        return [self.token_cls] + first + [self.token_sep], second + [self.token_sep] * pair
+        first = self._encode_text(_to_text(first_text))
+        second = self._encode_text(_to_text(second_text)) if pair else b''
+        first_size, second_size = _fit(len(first) // 4, len(second) // 4, pair, max_length, first_length,
+                                       second_length)
+        cls, sep = self._packed[self.token_cls], self._packed[self.token_sep]
+        first = cls + first[:4 * first_size] + sep
+        second = second[:4 * second_size] + sep * pair
+        if first_length or second_length:
+            pad = _pack_ids([self._pad_id()])
+            first += pad * ((first_length or 0) - len(first) // 4)
+            second += pad * ((second_length or 0) - len(second) // 4)
+        return first, second
+
+    def _encode_text(self, text):
+        """Returns the packed ids of `text` (unicode) without special tokens."""
+        if not self._remembers_ids:
+            return _pack_ids(self.tokens_to_ids(self._tokenize(text)))
+        return b''.join(map(self._ids_of.__getitem__, _cut_at_spaces(text)))
 
     def _tokenize(self, text):
         """Returns the tokens of `text` (unicode) without special tokens. Override me."""
-        hooks = self._current_hooks()
-        if hooks != self._hooks:
-            self._forget()
-        # Only the lower-casing of a sigma looks beyond punctuation: whether a letter follows.
-        if hooks != _GOOGLE_HOOKS or '\u03a3' in text:
+        if not self._remembers_words:
             return self._tokenize_step_by_step(text)
-        chunks = _CHUNKS.findall(text)
-        return list(itertools.chain.from_iterable(map(self._memo.__getitem__, chunks)))
+        return _flatten(map(self._tokens_of.__getitem__, _cut_at_spaces(text)))
 
     def _tokenize_step_by_step(self, text):
-        """Google's algorithm; the tables are what `str.translate` asks for each character."""
-        text = text.translate(self._cleaned)
-        if not self._case_sensitive:
-            text = text.lower().translate(self._decomposed)
-            if any(map(unicodedata.combining, text)):
-                text = _in_canonical_order(text)
+        """Google's algorithm, except that texts are cut at special tokens first when they are kept."""
         tokens = []
-        for word in text.translate(self._spaced).split(' '):
-            if word:
-                tokens.extend(self._word_piece_tokenize(word))
+        for index, part in enumerate(self._cut_at_special(text)):
+            if index % 2:
+                tokens.append(part)
+                continue
+            spelled = self._lower_sigmas(part).translate(self._spelled)
+            for word in _in_canonical_order(spelled).split(' '):
+                if word:
+                    tokens.extend(self._word_piece_tokenize(word))
         return tokens
+
+    def _cut_at_special(self, text):
+        """Returns an odd number of parts of the text, of which each second one is a special token."""
+        if not self._keep_special:
+            return [text]
+        return re.split('(%s)' % '|'.join(map(re.escape, self._special_tokens())), text)
 
     def _word_piece_tokenize(self, word):
         """Cuts a word into the longest pieces of the vocabulary, from the left. Override me."""
         if len(word) > self._max_word_length:
             return [self.token_unk]
-        vocab, longest, length = self._token_dict, self._longest, len(word)
-        tokens, start, prefix = [], 0, ''
-        while start < length:
-            for end in range(min(length, start + longest), start, -1):
-                piece = prefix + word[start:end]
-                if piece in vocab:
+        if word in self._vocab:
+            return [word]
+        first, continued = self._trie or self._build_trie()
+        tokens, start, node = [], 0, first
+        while start < len(word):
+            token = None
+            for end in range(start, len(word)):
+                node = node.get(word[end])
+                if node is None:
                     break
-            else:
+                if '' in node:
+                    token, after = node[''], end + 1
+            if token is None:
                 return [self.token_unk]
-            tokens.append(piece)
-            start, prefix = end, '##'
+            tokens.append(token)
+            start, node = after, continued
         return tokens
+
+    def _build_trie(self):
+        """Two nodes, for pieces that begin a word and for others; a node maps letter to node, '' to token."""
+        first, continued = {}, {}
+        for token in self._vocab:
+            for node, letters in ((first, token), (continued, token[2:] if token[:2] == '##' else '')):
+                for letter in letters:
+                    node = node.setdefault(letter, {})
+                if letters:
+                    node[''] = token
+        self._trie = first, continued
+        return self._trie
 
     @staticmethod
     def _is_space(ch):
@@ -367,11 +432,91 @@ class Tokenizer(object):
             return None
         return ' %s ' % ch if self._is_cjk_character(ch) else ch
 
-    def _space_character(self, code):
-        ch = _unichr(code)
-        if not self._case_sensitive and unicodedata.category(ch) == 'Mn':
-            return None
-        return ' %s ' % ch if self._is_punctuation(ch) else ch
+    def _spell_character(self, code):
+        """All of Google's steps on one character: what stands for it among the words, and spaces.
+
+        In NFD, marks that are not dropped may change places. `_in_canonical_order` is told by a U+0000
+        before each, and by U+FFFD for what they cannot pass: two characters that no text has left.
+        """
+        ch = self._clean_character(code)
+        if ch is None or ch == ' ' or self._case_sensitive:
+            return ch and self._space_punctuation(ch)
+        spelled = ''
+        for letter in unicodedata.normalize('NFD', ch.lower()):
+            if unicodedata.category(letter) != 'Mn':
+                mark = '\0' if unicodedata.combining(letter) else ''
+                spelled += mark + self._space_punctuation(letter)
+            elif not unicodedata.combining(letter):
+                spelled += '\ufffd'
+        return spelled
+
+    def _space_punctuation(self, letters):
+        return ''.join(' %s ' % ch if self._is_punctuation(ch) else ch for ch in letters)
+
+    def _lower_sigmas(self, text):
+        """Lower-cases Greek sigmas: the one letter whose lower case depends on others, once cleaned."""
+        if self._case_sensitive or _SIGMAS[0] not in text:
+            return text
+        forms = iter(re.findall('[%s]' % _SIGMAS[1:], text.translate(self._cleaned).lower()))
+        return re.sub('[%s]' % _SIGMAS, lambda _: next(forms, _SIGMAS[2]), text)
+
+    def rematch(self, text, tokens):
+        """Finds where tokens stand in the text that they came from.
+
+        Args:
+            text: the string that was tokenized.
+            tokens: list of its tokens in order, from `tokenize` or `_tokenize`, whole or cut.
+
+        Returns:
+            List of half-open (start, end), so that `text[start:end]` is what became the token:
+            characters, or UTF-16 units where Python has those. An `[UNK]` has its whole word, special
+            tokens that are not in the text have (0, 0). Characters without a token are in no span;
+            one that became several tokens, such as a Hangul syllable, is in several.
+
+        Raises:
+            ValueError: a token that does not follow in the text, its number and where it was sought.
+        """
+        letters, sources = self._letters(_to_text(text))
+        spans, place = [], 0
+        for number, token in enumerate(tokens):
+            while letters[place:place + 1] == ' ':
+                place += 1
+            wanted = self._token_letters(token, place > 0 and letters[place - 1] != ' ')
+            end = place
+            if letters.startswith(wanted, place):
+                end += len(wanted)
+            elif token == self.token_unk:
+                end = max(place, letters.find(' ', place))
+            elif token not in self._special_tokens():
+                raise ValueError('token %d, %r, is not where the text goes on with %r; give the tokens of '
+                                 'this text, in order' % (number, token, letters[place:place + 20]))
+            found = sources[place:end]
+            spans.append((min(found), max(found) + 1) if found else _NOWHERE)
+            place = end
+        return spans
+
+    def _letters(self, text):
+        """Returns the letters of all words, with spaces between, and the index in `text` of each."""
+        pairs, start = [], 0
+        for number, part in enumerate(self._cut_at_special(text)):
+            for index, letters in enumerate(part if number % 2 else self._spell(part), start):
+                pairs += [(letter, index) for letter in letters or '']
+            start += len(part)
+            pairs.append((' ', start))
+        if any(letter == '\0' for letter, _ in pairs):
+            runs = itertools.groupby([pair for pair in pairs if pair[0] != '\0'],
+                                     lambda pair: unicodedata.combining(pair[0]) > 0)
+            pairs = [pair for _, run in runs for pair in sorted(
+                run, key=lambda pair: unicodedata.combining(pair[0]))]
+        pairs = [pair for pair in pairs if pair[0] != '\ufffd']
+        return ''.join([letter for letter, _ in pairs]), [index for _, index in pairs]
+
+    def _spell(self, text):
+        """Returns, for each character of the text, what `_spell_character` makes of it."""
+        return [self._spelled[ord(ch)] for ch in self._lower_sigmas(text)]
+
+    def _token_letters(self, token, inside_word):
+        return token[2:] if inside_word and token.startswith('##') else token
 
     def token_to_id(self, token):
         """Returns the id of a token, which is that of `[UNK]` for an unknown one.
@@ -440,17 +585,41 @@ class Tokenizer(object):
     def _special_tokens(self):
         return self.token_pad, self.token_unk, self.token_cls, self.token_sep, self.token_mask
 
-    def _current_hooks(self):
-        return (self._is_space, self._is_control, self._is_cjk_character, self._is_punctuation,
-                getattr(self._word_piece_tokenize, '__func__', None))
+    def __setattr__(self, name, value):
+        super(Tokenizer, self).__setattr__(name, value)
+        if name in self._settings:
+            self._forget()
+
+    def __delattr__(self, name):
+        super(Tokenizer, self).__delattr__(name)
+        if name in self._settings:
+            self._forget()
+
+    def _is_googles(self, hook):
+        """Whether that method is this class's own: neither a subclass nor the object has another."""
+        method, own = getattr(self, hook), Tokenizer.__dict__[hook]
+        return getattr(method, '__func__', method) is getattr(own, '__func__', own)
 
     def _forget(self):
-        """Starts the memories afresh, after the vocabulary or a hook changed."""
-        self._hooks = self._current_hooks()
-        self._memo = _Memo(self._tokenize_step_by_step)
-        self._cleaned = _Memo(self._clean_character)
-        self._decomposed = _Memo(_decompose_character)
-        self._spaced = _Memo(self._space_character)
+        """Starts the memories afresh, after the vocabulary or a setting changed."""
+        self._cleaned, self._spelled = _Memo(self._clean_character), _Memo(self._spell_character)
+        self._packed = _Memo(lambda token: _pack_ids(self.tokens_to_ids([token])))
+        self._trie = None
+        whole = [] if self._case_sensitive else [_SIGMAS[0]]
+        whole += map(re.escape, self._special_tokens()) if self._keep_special else []
+        whole = re.compile('|'.join(whole)) if whole else None
+        self._tokens_of = _ChunkMemo(self._tokenize_chunk, _flatten, whole)
+        self._ids_of = _ChunkMemo(self._pack_chunk, b''.join, whole)
+        self._remembers_words = all(map(self._is_googles, _WORD_HOOKS))
+        self._remembers_ids = self._remembers_words and all(map(self._is_googles, _TEXT_HOOKS))
+
+    def _tokenize_chunk(self, chunk):
+        if _ASCII_WORD.match(chunk) and not self._keep_special:  # nothing to do but to lower-case it
+            return self._word_piece_tokenize(chunk if self._case_sensitive else chunk.lower())
+        return self._tokenize_step_by_step(chunk)
+
+    def _pack_chunk(self, chunk):
+        return b''.join(map(self._packed.__getitem__, self._tokenize_chunk(chunk)))
 
     def __getstate__(self):
         return {name: value for name, value in self.__dict__.items() if name not in self._derived}
@@ -460,20 +629,51 @@ class Tokenizer(object):
         self._forget()
 
 
-_GOOGLE_HOOKS = (Tokenizer._is_space, Tokenizer._is_control, Tokenizer._is_cjk_character,
-                 Tokenizer._is_punctuation, Tokenizer.__dict__['_word_piece_tokenize'])
+def _pack_ids(token_ids):
+    """Returns the bytes of ids, four each."""
+    return struct.pack(str('=%di') % len(token_ids), *token_ids)
 
 
-def _decompose_character(code):
-    """Returns NFD of a character, without the accents that `_in_canonical_order` would move."""
-    return ''.join(ch for ch in unicodedata.normalize('NFD', _unichr(code))
-                   if not (unicodedata.combining(ch) and unicodedata.category(ch) == 'Mn'))
+def _flatten(lists):
+    return list(itertools.chain.from_iterable(lists))
+
+
+def _cut_at_spaces(text):
+    return text.replace('\n', ' ').split(' ')
+
+
+def _fit(first_size, second_size, pair, max_length, first_length=None, second_length=None):
+    """Returns how many tokens of both texts stay when special ones are added: see `encode`."""
+    first_least = 2 if first_length is None else first_length
+    second_least = int(pair) if second_length is None else second_length
+    if (first_least < 2 or (second_least < 1 if pair else second_least)
+            or max_length is not None and max_length < first_least + second_least):
+        raise ValueError(
+            'max_length=%r, first_length=%r, second_length=%r do not fit %s' % (
+                max_length, first_length, second_length, 'two texts, which have 2 and 1 special '
+                'tokens' if pair else 'one text, which has 2 special tokens and no second part'))
+    if max_length is not None:
+        first_length = first_length or max_length - second_least
+        second_length = second_length or max_length - first_least
+    if first_length:
+        first_size = min(first_size, first_length - 2)
+    if second_length:
+        second_size = min(second_size, second_length - 1)
+    if max_length is not None:
+        # The sizes that popping from the longer one, else the second, would come to.
+        room = max_length - 2 - pair
+        second_size = min(second_size, max(room // 2, room - first_size))
+        first_size = min(first_size, room - second_size)
+    return first_size, second_size
 
 
 def _in_canonical_order(text):
-    """Sorts each run of combining characters, as NFD does, in n log n time (CPython's: n ** 2)."""
-    runs = itertools.groupby(text, lambda ch: unicodedata.combining(ch) > 0)
-    return ''.join(ch for _, run in runs for ch in sorted(run, key=unicodedata.combining))
+    """Sorts the marks that `_spell_character` pointed out as NFD does, in n log n time (CPython's: n ** 2)."""
+    if '\0' in text:
+        text = text.replace('\0', '')
+        marks = ''.join(ch for ch in set(text) if unicodedata.combining(ch))
+        text = re.sub('[%s]+' % marks, lambda run: ''.join(sorted(run.group(), key=unicodedata.combining)), text)
+    return text.replace('\ufffd', '')
 
 
 class SpTokenizer(Tokenizer):
@@ -483,11 +683,13 @@ class SpTokenizer(Tokenizer):
     whitespace collapsed, doubled backquotes or apostrophes made a double quote, NFKD without
     combining characters, lower case; then the model applies its NFKC. A piece that ends in a digit
     and a comma is cut again without the comma. Only the hook `_tokenize` has a meaning here.
+    SentencePiece up to 0.2.0 takes quadratic time for a long run of characters that its model has not.
 
     Args:
         model: path of a SentencePiece model (30k-clean.model, spiece.model), or its bytes.
         case_sensitive: whether capitals are kept.
         keep_accents: whether the NFKD step is left out.
+        keep_special: see `Tokenizer`.
 
     Raises:
         ImportError: sentencepiece is not installed. VocabularyError: not a SentencePiece model.
@@ -496,8 +698,8 @@ class SpTokenizer(Tokenizer):
     token_pad, token_unk = '<pad>', '<unk>'
     _derived = Tokenizer._derived + ('_processor', '_plain')
 
-    def __init__(self, model, case_sensitive=False, keep_accents=False):
-        self._case_sensitive, self._keep_accents = case_sensitive, keep_accents
+    def __init__(self, model, case_sensitive=False, keep_accents=False, keep_special=False):
+        self._case_sensitive, self._keep_accents, self._keep_special = case_sensitive, keep_accents, keep_special
         # A model begins with a line feed, the tag of its first piece; Python 2's paths are bytes.
         is_content = isinstance(model, bytes) and model.startswith(b'\n')
         self._name = '%d bytes' % len(model) if is_content else model
@@ -521,6 +723,12 @@ class SpTokenizer(Tokenizer):
                                   'spiece.model of the weights' % self._name)
 
     def _tokenize(self, text):
+        tokens = []
+        for number, part in enumerate(self._cut_at_special(text)):
+            tokens.extend([part] if number % 2 else self._tokenize_part(part))
+        return tokens
+
+    def _tokenize_part(self, text):
         text = ' '.join(text.split()).replace('``', '"').replace("''", '"')
         if not self._keep_accents:
             text = text.translate(self._plain)
@@ -547,6 +755,18 @@ class SpTokenizer(Tokenizer):
         special = self._special_tokens()
         return ''.join(token for token in self.ids_to_tokens(token_ids)
                        if token not in special).replace('\u2581', ' ').strip()
+
+    def _spell(self, text):
+        text = text.replace('``', '"\u200b').replace("''", '"\u200b')
+        return [self._spelled[ord(ch)] for ch in text]
+
+    def _spell_character(self, code):
+        """What the model makes of one character, compatibility forms taken apart."""
+        return self._token_letters(''.join(self._tokenize_part(_unichr(code))))
+
+    def _token_letters(self, token, inside_word=False):
+        letters = re.sub('[\u2581\0\ufffd]', '', token).replace(_SIGMAS[1], _SIGMAS[2])
+        return ''.join(unicodedata.normalize('NFKD', ch) for ch in letters)  # the model sorts no marks
 
     def _forget(self):
         super(SpTokenizer, self)._forget()

@@ -7,11 +7,15 @@ edges, emoji sequences, words about as long as the limit, special tokens inside 
 """
 from __future__ import absolute_import, division, print_function, unicode_literals
 
+import os
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-# The same examples in every run, so that a failure on another Python can be repeated.
-quick = settings(max_examples=150, deadline=None, derandomize=True, database=None,
+# The same examples in every run, so that a failure on another Python can be repeated. A number in
+# BERT4KERAS_EXAMPLES makes a long run of that many, other ones each time.
+EXAMPLES = os.environ.get('BERT4KERAS_EXAMPLES')
+quick = settings(max_examples=int(EXAMPLES or 150), deadline=None, derandomize=not EXAMPLES, database=None,
                  suppress_health_check=[HealthCheck.too_slow])
 
 SPECIAL_TOKENS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
@@ -59,3 +63,10 @@ texts = st.lists(st.one_of(_fragments, st.sampled_from(' \t\n')), max_size=12).m
 
 plain_texts = st.lists(st.sampled_from('ab cd\u4e2d,'), max_size=30).map(''.join)
 """Texts of many short tokens, for lengths and truncation."""
+
+vocabularies = st.tuples(
+    st.sets(st.sampled_from(SPECIAL_TOKENS)),
+    st.sets(st.sampled_from(['a', 'b', 'ab', 'abc', '##a', '##b', '##ab', '##bc', '##', '#', '\u4e2d', '##\u4e2d',
+                             '.', '\u03c3', '##\u03c3', '##\u03c2', '\u1100', '##\u1161', 'A', '##B'])),
+).map(lambda parts: {token: number for number, token in enumerate(sorted(parts[0] | parts[1]))})
+"""Small vocabularies, with and without each special token."""

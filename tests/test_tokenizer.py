@@ -6,6 +6,8 @@ import copy
 import io
 import os
 import pickle
+import re
+import sys
 import threading
 import time
 import unicodedata
@@ -17,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError, load_vocab, save_vocab
-from strategies import SPECIAL_TOKENS, plain_texts, quick, texts
+from strategies import SPECIAL_TOKENS, plain_texts, quick, texts, vocabularies
 from train_sentencepiece import train
 
 WORDS = ('un ##aff ##able hello world angstrom . , ! ? ( ) - \' < ` \u4eca \u5929 \u6c14 \u4e2d '
@@ -55,16 +57,16 @@ def reference_tokens(tokenizer, text):
             word = ''.join(ch for ch in word if unicodedata.category(ch) != 'Mn')
         spaced = ''.join(' ' + ch + ' ' if tokenizer._is_punctuation(ch) else ch for ch in word)
         for part in spaced.split(' '):
-            tokens.extend(reference_pieces(part))
+            tokens.extend(reference_pieces(part, tokenizer._token_dict))
     return tokens
 
 
-def reference_pieces(word):
+def reference_pieces(word, vocab=VOCAB):
     """Greedy longest match first, over all prefixes of what is left."""
     pieces, rest = [], word
     while rest:
         prefix = '##' if pieces else ''
-        match = [end for end in range(1, len(rest) + 1) if prefix + rest[:end] in VOCAB]
+        match = [end for end in range(1, len(rest) + 1) if prefix + rest[:end] in vocab]
         if not match or len(word) > 200:
             return ['[UNK]']
         pieces.append(prefix + rest[:match[-1]])
@@ -152,6 +154,7 @@ def test_a_vocabulary_that_cannot_be_saved_leaves_the_old_file(tmpdir, vocab):
 
 @pytest.mark.parametrize('vocab, error', [
     ({'a': 0, 'b': 0}, VocabularyError), ({'a': -1}, VocabularyError), ({'a': 1.5}, TypeError),
+    ({'a': 2 ** 31}, VocabularyError),
     ({3: 0}, TypeError), ({'a': None}, TypeError)])
 def test_a_mapping_that_is_no_vocabulary_is_refused(vocab, error):
     """Tokens are strings, ids are different integers from 0."""
@@ -180,6 +183,21 @@ def test_tokens_are_those_of_the_plain_algorithm(tokenizer, text):
     expected = reference_tokens(tokenizer, text)
     assert tokenizer._tokenize(text) == tokenizer._tokenize(text) == expected
     assert tokenizer._tokenize_step_by_step(text) == expected
+
+
+@quick
+@given(vocabularies, texts, st.booleans())
+def test_any_vocabulary(vocab, text, cased):
+    """Ids are those of the plain algorithm's tokens; a special token that is missing is an error when needed."""
+    tokenizer = Tokenizer(vocab, case_sensitive=cased)
+    tokens = reference_tokens(tokenizer, text)
+    assert tokenizer._tokenize(text) == tokens
+    if set(tokens + ['[CLS]', '[SEP]']) <= set(vocab):
+        expected = [vocab[token] for token in ['[CLS]'] + tokens + ['[SEP]']]
+        assert tokenizer.encode(text)[0] == tokenizer.encode_batch([text])[0][0].tolist() == expected
+    else:
+        with pytest.raises(VocabularyError):
+            tokenizer.encode(text)
 
 
 @pytest.mark.parametrize('text, tokens', [
@@ -230,6 +248,102 @@ def test_a_cased_tokenizer_keeps_capitals_and_accents():
     """Neither lower-casing nor accent stripping when case-sensitive."""
     assert CASED._tokenize('hello Hello he\u0301llo') == ['hello', '[UNK]', '[UNK]']
     assert CASED._tokenize('.\u0301') == ['.', '\u0301']
+
+
+def test_special_tokens_are_kept_whole_when_asked():
+    """Anywhere in a text, whatever the case of the rest; not when they are spelled otherwise."""
+    tokenizer = Tokenizer(VOCAB, keep_special=True)
+    text = '[MASK]hello[SEP], [mask] [MASK'
+    tokens = ['[MASK]', 'hello', '[SEP]', ','] + tokenizer._tokenize('[mask] [MASK')
+    assert '[MASK]' not in tokenizer._tokenize('[mask] [MASK')
+    assert tokenizer._tokenize(text) == tokens and tokenizer._tokenize_step_by_step(text) == tokens
+    assert tokenizer.ids_to_tokens(tokenizer.encode(text)[0][1:-1]) == tokens
+    assert '[MASK]' not in UNCASED._tokenize(text)
+
+
+@quick
+@given(texts)
+def test_between_special_tokens_nothing_changes(text):
+    """What is not a special token has the tokens that it has alone."""
+    kept = Tokenizer(VOCAB, keep_special=True)
+    expected = []
+    for part in re.split(r'(\[(?:PAD|UNK|CLS|SEP|MASK)\])', text):
+        expected += [part] if part in SPECIAL_TOKENS else UNCASED._tokenize(part)
+    assert kept._tokenize(text) == expected
+
+
+def test_a_setting_changed_later_is_seen():
+    """The word limit, the case and the special tokens are no part of what is remembered."""
+    tokenizer = Tokenizer(VOCAB)
+    assert tokenizer._tokenize('Hello abcd') == ['hello', 'a', '##b', '##c', '##d']
+    tokenizer._max_word_length = 3
+    assert tokenizer._tokenize('Hello abcd') == ['[UNK]', '[UNK]']
+    assert tokenizer.encode('Hello')[0][1] == VOCAB['[UNK]']
+    tokenizer.token_unk = '[unused1]'
+    assert tokenizer.encode('Hello')[0][1] == VOCAB['[unused1]']
+    tokenizer._max_word_length, tokenizer._case_sensitive = 9, True
+    assert tokenizer._tokenize('hello Hello') == ['hello', '[unused1]']
+
+
+# ---- offsets ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('text, parts', [
+    ('Unaffable  hello,', ['Un', 'aff', 'able', 'hello', ',']),
+    ('\xc5ngstr\xf6m z!', ['\xc5ngstr\xf6m', 'z', '!']),
+    ('A\u030angstro\u0308m', ['A\u030angstro\u0308m']),
+    ('\u4eca\u5929he\x00llo', ['\u4eca', '\u5929', 'he\x00llo']),
+    ('\u03b1\u03a3', ['\u03b1', '\u03a3']), (' \u0301 \u226e', ['\u226e']), ('', []),
+])
+def test_offsets_name_the_text_of_each_token(text, parts):
+    """Slices of the original text, accents and dropped characters inside them included."""
+    _, _, offsets = UNCASED.encode(text, offsets=True)
+    assert offsets[0] == offsets[-1] == (0, 0)
+    assert [text[start:end] for start, end in offsets[1:-1]] == parts
+
+
+@quick
+@given(TOKENIZERS, texts, st.one_of(st.none(), texts), LIMITS, st.one_of(st.none(), st.integers(9, 12)))
+def test_offsets_slice_back_to_the_token(tokenizer, first, second, max_length, first_length):
+    """A slice, tokenized again, has the token's letters; offsets align with ids, in order, (0, 0) for specials."""
+    first_length = first_length if max_length is None else None
+    token_ids, _, offsets = tokenizer.encode(first, second, max_length, first_length, offsets=True)
+    assert token_ids == tokenizer.encode(first, second, max_length, first_length)[0]
+    assert len(offsets) == len(token_ids)
+    words = Tokenizer(VOCAB, case_sensitive=tokenizer._case_sensitive)
+    words._word_piece_tokenize = lambda word: [word]
+    text, before = first, 0
+    for token, (start, end) in zip(tokenizer.ids_to_tokens(token_ids), offsets):
+        if token in ('[CLS]', '[SEP]', '[PAD]'):
+            assert (start, end) == (0, 0)
+            text, before = (second, 0) if token == '[SEP]' else (text, before)
+            continue
+        assert before <= start < end <= len(text)
+        if token != '[UNK]':
+            letters = ''.join(words._tokenize(text[start:end])).replace('\u03c2', '\u03c3')
+            assert (token[2:] if token.startswith('##') else token).replace('\u03c2', '\u03c3') in letters
+        before = start
+
+
+def test_rematch_takes_the_tokens_of_tokenize():
+    """Special tokens that are not in the text have an empty span; foreign tokens are refused by number."""
+    text = 'hello [MASK] unaffable z'
+    tokens = Tokenizer(VOCAB, keep_special=True).tokenize(text)
+    spans = Tokenizer(VOCAB, keep_special=True).rematch(text, tokens)
+    assert [text[start:end] for start, end in spans] == ['', 'hello', '[MASK]', 'un', 'aff', 'able', 'z', '']
+    assert UNCASED.rematch(text, ['hello']) == [(0, 5)]
+    assert UNCASED.rematch('', ['[CLS]', '[UNK]', '[SEP]']) == [(0, 0)] * 3
+    with pytest.raises(ValueError) as caught:
+        UNCASED.rematch(text, ['hello', 'world'])
+    assert 'token 1' in str(caught.value) and 'world' in str(caught.value)
+
+
+@pytest.mark.skipif(len('\U00020000') > 1, reason='a narrow build has no characters beyond U+FFFF')
+def test_marks_that_change_places_have_the_span_of_both():
+    """NFD sorts marks; a token's span runs from the first to the last of its characters."""
+    text = 'a \U0001d16d\U0001d165 a'
+    assert UNCASED._tokenize(text) == ['a', '[UNK]', 'a']
+    assert UNCASED.rematch(text, ['a', '[UNK]', 'a']) == [(0, 1), (2, 4), (5, 6)]
 
 
 def test_the_word_limit_is_an_argument():
@@ -512,14 +626,17 @@ def test_tokenizers_pickle_and_copy(copied):
     assert original.encode(text) == expected and other.encode('a') == ([0, 2, 1], [0, 0, 0])
 
 
-def test_many_threads_get_the_right_tokens():
-    """Threads share the memories without disturbing one another."""
+def test_many_threads_get_the_right_tokens(monkeypatch):
+    """Threads share the memories, which are full and start afresh all the time, without disturbing one another."""
+    monkeypatch.setattr('bert4keras.tokenizer._MEMO_ENTRIES', 50)
     tokenizer, wrong = Tokenizer(VOCAB), []
 
     def work(seed):
         for i in range(2000):
             text = 'hello %d unaffable\u4eca%d' % (i * seed % 97, i)
-            if tokenizer._tokenize(text) != reference_tokens(UNCASED, text):
+            expected = reference_tokens(UNCASED, text)
+            if (tokenizer._tokenize(text) != expected
+                    or tokenizer.encode(text)[0][1:-1] != UNCASED.tokens_to_ids(expected)):
                 wrong.append(text)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in (1, 3, 5)]
@@ -529,23 +646,63 @@ def test_many_threads_get_the_right_tokens():
 
 
 def test_memory_is_bounded(monkeypatch):
-    """A full memory starts afresh, and long chunks are not remembered."""
+    """A full memory starts afresh; long chunks, and those of many parts, are not remembered."""
     monkeypatch.setattr('bert4keras.tokenizer._MEMO_ENTRIES', 7)
     tokenizer = Tokenizer(VOCAB)
     for i in range(50):
-        assert tokenizer._tokenize('hello a%d %s' % (i, 'a' * 33))[0] == 'hello'
-        assert len(tokenizer._memo) <= 7 and len(tokenizer._cleaned) <= 7
-    assert 'a' * 33 not in tokenizer._memo
+        text = 'hello a%d %s a.b.c %s' % (i, 'a' * 33, '\u03a3\u4e2d' + VOCAB_CHARACTERS[i])
+        assert tokenizer._tokenize(text)[0] == 'hello' and tokenizer.encode(text)[0][1] == VOCAB['hello']
+        for memory in (tokenizer._tokens_of, tokenizer._ids_of, tokenizer._cleaned, tokenizer._spelled):
+            assert 0 < len(memory) <= 7
+            assert 'a' * 33 not in memory and 'a.b.c' not in memory
 
 
-@pytest.mark.parametrize('text', [
-    'a', '\u0301\u0316', '\U0001d16d\U0001d165', '.,', '\u4e2d', '\0', '\U0001f600\u200d',
-    '\u03a3\u0391', ' ', 'aB', '\ud800', '<\u0338'])
+VOCAB_CHARACTERS = [chr(code) if str is not bytes else unichr(code) for code in range(0x400, 0x500)]  # noqa: F821
+
+
+def test_memory_has_the_size_that_is_said():
+    """2 ** 16 of the most wasteful chunks, as wide and as many-tokened as any, take no more than 50 MB."""
+    tokenizer = Tokenizer({'[CLS]': 0, '[SEP]': 1, '[UNK]': 2, '\u1100': 3, '##\u1161': 4, '##\u11a8': 5,
+                           '##\u1100': 6, '##\U0001f600': 7})
+    for size in range(1, 33):
+        tokenizer.encode('\uac01' * (size - 1) + '\U0001f600')
+    assert len(tokenizer._ids_of) == 32
+    key, value = max(tokenizer._ids_of.items(), key=lambda item: len(item[1]))
+    assert len(value) == 4 * (3 * 31 + 1)
+    assert (sys.getsizeof(key) + sys.getsizeof(value) + 100) * 2 ** 16 < 50e6  # an entry of a dict: 100 bytes
+
+
+WORST = ['a', '\u0301\u0316', '\U0001d16d\U0001d165', '.,', '\u4e2d', '\0', '\U0001f600\u200d', '\u03a3\u0391', ' ',
+         'aB', '\ud800', '<\u0338', 'a\t', '[MASK]', 'abehlod' * 28 + ' ']
+
+
+def is_linear(use, text, size):
+    """Whether four times as long a text takes no more than ten times as long; a quadratic one takes sixteen."""
+    seconds = {}
+    for length in (size, 4 * size):
+        times = []
+        for _ in range(3):  # of which the least: the machine may be busy
+            started = PROCESS_TIME()
+            use(text * (length // len(text)))
+            times.append(PROCESS_TIME() - started)
+        seconds[length] = min(times)
+    return seconds[4 * size] < 10 * seconds[size] + 0.01
+
+
+PROCESS_TIME = getattr(time, 'process_time', None) or time.clock  # the latter until Python 3.3
+
+
+@pytest.mark.parametrize('text', WORST)
 def test_no_text_takes_quadratic_time(text):
-    """100,000 characters of anything take no minute; CPython's own NFD takes that of some."""
-    started = time.time()
-    UNCASED.encode(text * (100000 // len(text)), max_length=512)
-    assert time.time() - started < 10
+    """A long text of anything takes time in proportion; CPython's own NFD does not."""
+    assert is_linear(UNCASED.encode, text, 50000)
+
+
+@pytest.mark.parametrize('text', WORST)
+@pytest.mark.slow
+def test_offsets_take_linear_time(text):
+    """The same of offsets."""
+    assert is_linear(lambda text: UNCASED.encode(text, offsets=True), text, 10000)
 
 
 # ---- SentencePiece ---------------------------------------------------------------------------
@@ -614,6 +771,35 @@ def test_sentencepiece_takes_any_text(model_path, text):
 
 
 LOADED = {}
+
+
+def test_sentencepiece_finds_its_pieces_in_the_text(model_path):
+    """Offsets of pieces, of what NFKC and ALBERT's steps replaced too; a space alone is nowhere."""
+    tokenizer = SpTokenizer(model_path, keep_special=True)
+    text = 'the  c\xe1t\u2460 ``sat\'\' [MASK]\uff0c 10,'
+    token_ids, _, offsets = tokenizer.encode(text, offsets=True)
+    assert '[MASK]' in tokenizer.ids_to_tokens(token_ids)
+    found = ''.join(text[start:end] for start, end in offsets)
+    assert found == 'thec\xe1t\u2460`sat\'[MASK]\uff0c10,'
+
+
+@quick
+@given(texts, st.booleans())
+@pytest.mark.slow
+def test_sentencepiece_finds_pieces_in_any_text(model_path, text, keep):
+    """Whatever the text, each piece has a span inside it, and they follow one another."""
+    tokenizer = LOADED[keep] = LOADED.get(keep) or SpTokenizer(model_path, keep, keep, keep)
+    spans = [span for span in tokenizer.rematch(text, list(tokenizer._tokenize(text))) if span != (0, 0)]
+    assert all(0 <= start < end <= len(text) for start, end in spans) and spans == sorted(spans)
+
+
+@pytest.mark.parametrize('text', ['a', '\u0301', '.,', '\u4e2d', '\U0001f600', '0,', '``', ' '])
+@pytest.mark.skipif(sys.version_info < (3, 9), reason='SentencePiece up to 0.2.0 is quadratic itself, on long runs of '
+                    'characters that the model does not know')
+def test_sentencepiece_takes_linear_time(model_path, text):
+    """As of `Tokenizer`."""
+    tokenizer = LOADED[model_path] = LOADED.get(model_path) or SpTokenizer(model_path)
+    assert is_linear(tokenizer.encode, text, 10000)
 
 
 def test_sentencepiece_reads_bytes_and_pickles(model_path):
