@@ -1,0 +1,230 @@
+# -*- coding: utf-8 -*-
+"""Ours against every peer of this row: outputs at every length, gradients, weights after training."""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import importlib
+import os
+
+import numpy as np
+import pytest
+
+import measure
+import results
+import results
+from peers import PEERS, ours, reference
+from questions import STEPS, Question, common_questions, release_question
+
+COMMON = ('odd sizes erf', 'odd sizes tanh')
+EVERY = COMMON + ('keras_bert_toy', 'minilm')
+
+
+def checkpoints_given(config):
+    """The directories of --checkpoint and BERT4KERAS_CHECKPOINTS."""
+    directories = os.environ.get('BERT4KERAS_CHECKPOINTS', '').split(os.pathsep)
+    return config.getoption('checkpoint', []) + [directory for directory in directories if directory]
+
+
+def pytest_generate_tests(metafunc):
+    """Every test here runs for every checkpoint, and those that compare for every peer."""
+    if 'question' in metafunc.fixturenames:
+        given = checkpoints_given(metafunc.config)
+        metafunc.parametrize('question', EVERY + tuple(given), indirect=True, scope='session')
+    if 'peer' in metafunc.fixturenames:
+        metafunc.parametrize('peer', PEERS, indirect=True, scope='session')
+
+
+@pytest.fixture(scope='session')
+def minilm_question(minilm_as_tensorflow, minilm_ids):
+    """The question for the real MiniLM weights as a TensorFlow checkpoint, on real texts."""
+    return Question('minilm', minilm_as_tensorflow, 'erf', [minilm_ids], real=True)
+
+
+@pytest.fixture(scope='session')
+def asked(request, tmp_path_factory):
+    """A function from the name of a question to it, or to the reason why it is not here."""
+    found = {question.name: question for question in common_questions(tmp_path_factory.mktemp('odd'))}
+
+    def ask(name):
+        if name not in found:
+            try:
+                found[name] = (request.getfixturevalue('minilm_question') if name == 'minilm' else
+                               release_question(os.path.join(request.getfixturevalue('official'), name)))
+            except pytest.skip.Exception as reason:
+                found[name] = str(reason)
+        return found[name]
+    return ask
+
+
+@pytest.fixture(scope='session')
+def question(request, asked):
+    """One checkpoint to be asked about, or a skip where it is not on this machine."""
+    name = request.param
+    found = asked(name) if name in EVERY else release_question(name)
+    if not hasattr(found, 'batches'):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope='session')
+def peer(request):
+    """One peer, or a skip where this row does not have it."""
+    module = importlib.import_module('peers.' + request.param)
+    if module.missing():
+        pytest.skip(module.missing())
+    return module
+
+
+@pytest.fixture(scope='session')
+def answer_of(request, asked):
+    """A function from (module, question) to the module's answer, each asked once."""
+    given = [release_question(directory) for directory in checkpoints_given(request.config)]
+    cache = {}
+
+    def ask(module, question):
+        key = module.__name__, question.directory, question.gelu
+        if key not in cache and hasattr(module, 'answers'):
+            # all at once: a peer may have to start a process
+            everything = [asked(name) for name in EVERY]
+            everything = [one for one in everything + given if hasattr(one, 'batches') and one.gelu in module.GELUS]
+            for one, answer in zip(everything, module.answers(everything)):
+                cache[module.__name__, one.directory, one.gelu] = answer
+        elif key not in cache:
+            cache[key] = module.answer(question)
+        return cache[key]
+    return ask
+
+
+@pytest.fixture(scope='session')
+def exact(answer_of):
+    """A function from a question to {layer: (float64 array, tolerance)}."""
+    cache = {}
+
+    def ask(question):
+        key = question.directory, question.gelu
+        if key not in cache:
+            rounded = reference.answer(question, 'float32')
+            cache[key] = collections.OrderedDict(
+                (name, (array, measure.tolerance(measure.difference(rounded[name], array),
+                                                 2e-5 if question.real else 1e-5)))
+                for name, array in answer_of(reference, question).items())
+        return cache[key]
+    return ask
+
+
+def compare(question, peer_name, name, mine, theirs, exact, allowed):
+    """Checks one layer's outputs, probabilities by their size, and says who is off when they differ."""
+    relative = name.endswith('-Proba')
+    distance = measure.relative_difference if relative else measure.difference
+    allowed = measure.RELATIVE if relative else allowed
+    off = [distance(array, exact) for array in (mine, theirs)]
+    verdict = 'From float64 ours is off by %.2e, %s by %.2e' % (off[0], peer_name, off[1])
+    measure.check('%s, %s: %s' % (question.name, peer_name, name), mine, theirs, allowed,
+                  measured=distance(mine, theirs), verdict=verdict, checkpoint=question.name, peer=peer_name,
+                  kind='heads' if relative or name == 'Pooler-Dense' else 'hidden', ours_off=off[0], peer_off=off[1])
+
+
+def test_ours_equals_float64(question, answer_of, exact):
+    """Every output of ours, at every length, is within rounding of the float64 reference."""
+    answer = answer_of(ours, question)
+    for name, (array, allowed) in exact(question).items():
+        compare(question, 'float64', name, answer[name], array, array, allowed)
+
+
+def test_ours_equals_the_peer(question, peer, answer_of, exact):
+    """Embeddings, every block and the heads that the peer has, at every length, within the tolerance."""
+    if question.gelu not in peer.GELUS:
+        pytest.skip('%s has no GELU %s' % (peer.NAME, question.gelu))
+    theirs, mine = answer_of(peer, question), answer_of(ours, question)
+    if theirs is None:
+        pytest.skip('%s: nothing recorded of this checkpoint' % peer.NAME)
+    layers = question.layers()
+    hidden = [name for name in layers if 'Norm' in name]
+    assert [name for name in theirs if name in layers] == hidden + peer.heads(layers)
+    for name in hidden + peer.heads(layers):
+        compare(question, peer.NAME, name, mine[name], theirs[name], *exact(question)[name])
+
+
+def scale(values, name, what):
+    """What an error of a gradient, or of how far a weight went, is measured by: its largest element.
+
+    The gradient of a key's bias is 0 but for rounding, because the softmax does not change when all scores
+    of a row do; so it is at least a hundredth of the largest of all variables.
+    """
+    sizes = {other: np.abs(value).max() for other, value in values.items() if other.endswith('(%s)' % what)}
+    return max(sizes['%s (%s)' % (name, what)], 0.01 * max(sizes.values()))
+
+
+def moved(question, answer):
+    """An answer with each trained weight replaced by how far it went; gradients as they are."""
+    start = question.variables()
+    return {key: value - (0 if key.endswith('(gradient)') else start[key.split(' (')[0]])
+            for key, value in answer.items() if ' (' in key}
+
+
+def allowed_of(name, what):
+    """The tolerance, relative to `scale`.
+
+    Adam divides a gradient by its size. Where that is hardly above its own rounding error (1e-7 beside an
+    epsilon of 1e-6), two right gradients take different parts of a step, so 1e-2 is what can be asked,
+    and less for the bias of a key, whose gradient is nothing but rounding error. What is wrong shows in
+    the gradients and in the steps of SGD.
+    """
+    if what != '10 Adam steps':
+        return measure.RELATIVE
+    return 0.1 if name.endswith('key/bias') else 0.01
+
+
+def whose_gradient_is_off(question, name, mine, theirs):
+    """The verdict of the float64 loss, along the direction in which two gradients differ most."""
+    direction = np.asarray(mine, 'float64') - theirs
+    direction /= np.linalg.norm(direction)
+    slope = reference.slope(question, name, direction)
+    return 'Along their difference the loss falls by %.3e in float64, by %.3e in ours, by %.3e in theirs' % (
+        slope, (mine * direction).sum(), (theirs * direction).sum())
+
+
+@pytest.mark.parametrize('question', COMMON[:1], indirect=True, scope='session')
+@pytest.mark.parametrize('what', STEPS)
+def test_training_equals_the_peer(question, peer, answer_of, what):
+    """Gradients of the MLM loss, and the weights after ten steps of SGD and of Adam, of every variable."""
+    if not peer.TRAINS:
+        pytest.skip('%s is not trained here' % peer.NAME)
+    mine, theirs = [moved(question, answer_of(module, question)) for module in (ours, peer)]
+    names = [key[:-len(' (%s)' % what)] for key in theirs if key.endswith('(%s)' % what)]
+    assert set(mine) == set(theirs) and len(names) == len(question.variables()) - 4
+    for name in names:
+        key = '%s (%s)' % (name, what)
+        size, allowed = scale(theirs, name, what), allowed_of(name, what)
+        measured = measure.difference(mine[key], theirs[key]) / size
+        verdict = ''
+        if measured > allowed and what == 'gradient':
+            verdict = whose_gradient_is_off(question, name, mine[key], theirs[key])
+        measure.check('%s, %s, %s: %s' % (question.name, peer.NAME, what, name), mine[key], theirs[key], allowed,
+                      measured=measured, verdict=verdict, checkpoint=question.name, peer=peer.NAME, kind=what)
+
+
+@pytest.mark.parametrize('question', COMMON[:1], indirect=True, scope='session')
+def test_gradients_equal_the_slope_of_the_float64_loss(question, answer_of):
+    """Along its own direction and along a random one, every variable's gradient is the loss's slope."""
+    answer = answer_of(ours, question)
+    random = np.random.RandomState(5)
+    for key in [key for key in answer if key.endswith('(gradient)')]:
+        name, gradient = key.split(' ')[0], np.asarray(answer[key], 'float64')
+        for direction in (gradient, random.choice([-1.0, 1.0], gradient.shape)):
+            direction = direction / np.linalg.norm(direction)
+            mine, theirs = (gradient * direction).sum(), reference.slope(question, name, direction)
+            size = scale(answer, name, 'gradient')
+            measure.check('%s, float64, gradient: %s' % (question.name, name), mine, theirs, measure.RELATIVE,
+                          measured=abs(mine - theirs) / size, checkpoint=question.name, peer='float64',
+                          kind='gradient')
+
+
+@pytest.mark.parametrize('question', COMMON[:1], indirect=True, scope='session')
+def test_the_answer_is_kept_for_the_other_rows(question, answer_of):
+    """With BERT4KERAS_RESULTS this row's answer lies there as ROW.npz, for parity.report to compare."""
+    answer = answer_of(ours, question)
+    assert len(answer) == len(question.layers()) + 3 * (len(question.variables()) - 4)
+    if results.directory() is not None:
+        np.savez(os.path.join(results.directory(), results.row_name() + '.npz'),
+                 fingerprint=question.fingerprint(), **answer)
