@@ -130,5 +130,5 @@ def release_question(directory, gelu='erf'):
     directory = os.path.normpath(str(directory))
     config = read_config(os.path.join(directory, 'bert_config.json'))
     batch = random_ids(config, batch=5, length=min(config['max_position_embeddings'], 43))
-    return Question(os.path.basename(directory), directory, gelu if config['hidden_act'] == 'gelu' else None,
-                    [batch], real=True)
+    return Question('%s %s' % (os.path.basename(directory), gelu), directory,
+                    gelu if config['hidden_act'] == 'gelu' else None, [batch], real=True)
