@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Records what keras-bert says, for the rows where it cannot run: parity/recorded/*.npz.
 
-    TF_KERAS=1 python -m parity.record        with keras-bert installed; `tox -e record` does it
+    tox exec -e tfkeras-tf215 -- python -m parity.record        or TF_KERAS=1, where keras-bert is installed
 """
 from __future__ import absolute_import, division, print_function
 

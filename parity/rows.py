@@ -2,8 +2,9 @@
 """The rows of tox.ini, and whether all of them reported.
 
     python -m parity.rows DIRECTORY      the table of what BERT4KERAS_RESULTS=DIRECTORY holds after `tox`
+    python -m parity.rows --readme       writes the table of the README
 
-Exits with 1 if a row did not report or failed, if a test was skipped that .ci/skips.txt does not name, and
+The first exits with 1 if a row did not report or failed, if a test was skipped that .ci/skips.txt does not name, and
 if a line there names nothing any more. The row `newest` reports and cannot fail.
 """
 from __future__ import absolute_import, division, print_function
@@ -37,7 +38,7 @@ def values(parser, key, row):
     """The lines of a setting of [testenv], or of the row's own section, that hold for the row."""
     own = 'testenv:' + row
     section = own if parser.has_section(own) and parser.has_option(own, key) else 'testenv'
-    for line in parser.get(section, key, raw=True).splitlines():
+    for line in parser.get(section, key).splitlines():
         condition = re.match(r'([!\w,-]+): (.*)', line)
         if not condition:
             yield line
@@ -45,11 +46,17 @@ def values(parser, key, row):
             yield condition.group(2)
 
 
-def read_rows(root=ROOT):
-    """OrderedDict {row: list of its pins, such as "tensorflow==1.15.5"} of tox.ini, in its order."""
+def read_tox(root=ROOT):
+    """tox.ini, parsed."""
     parser = configparser.RawConfigParser()
     with io.open(os.path.join(root, 'tox.ini'), encoding='utf-8') as stream:
         (parser.read_file if hasattr(parser, 'read_file') else parser.readfp)(stream)
+    return parser
+
+
+def read_rows(parser=None):
+    """OrderedDict {row: list of its pins, such as "tensorflow==1.15.5"} of tox.ini, in its order."""
+    parser = parser or read_tox()
     rows = collections.OrderedDict()
     for row in parser.get('tox', 'env_list').split():
         if parser.has_section('testenv:' + row) and parser.has_option('testenv:' + row, 'package'):
@@ -61,6 +68,49 @@ def read_rows(root=ROOT):
         pins = collections.OrderedDict(pin.split('==') for pin in re.findall(r'[\w.-]+==[\w.]+', text))
         rows[row] = ['%s==%s' % pin for pin in pins.items()]
     return rows
+
+
+PEERS = (('keras-bert', 'keras-bert'), ('bert-tensorflow', "Google's BERT"), ('transformers', 'transformers'),
+         ('keras-hub', 'KerasHub'))
+
+
+def support_table():
+    """The lines of the README's table: what each row is made of and compared with, from tox.ini alone."""
+    parser = read_tox()
+    yield u'| row | Python | Keras | compared with |'
+    yield u'|---|---|---|---|'
+    for row, pins in read_rows(parser).items():
+        versions = dict(pin.lower().split('==') for pin in pins)
+        python = [line for line in values(parser, 'base_python', row) if line][-1]
+        peers = [u'%s %s' % (name, versions[package]) for package, name in PEERS if package in versions]
+        yield u'| `%s` | %s | %s | %s |' % (row, python.replace('python', ''), keras_of(row, versions),
+                                            u', '.join(peers) or u'what keras-bert said')
+
+
+def keras_of(row, versions):
+    """Which Keras a row runs, on which engine, for people."""
+    if row == UNPINNED:
+        return u'the newest of everything, unpinned; it reports and cannot fail'
+    engine = row.split('-')[1] if row.startswith('keras3-') else 'tensorflow'
+    version = versions.get(engine) or versions['tensorflow-cpu']
+    engine = u'%s %s' % ({'tensorflow': u'TensorFlow', 'jax': u'JAX', 'torch': u'PyTorch'}[engine], version)
+    if row == 'tfkeras-tf221':
+        return u'tf_keras %s on %s' % (versions['tf_keras'], engine)
+    return u'tf.keras of %s' % engine if row.startswith('tfkeras') else u'Keras %s on %s' % (versions['keras'], engine)
+
+
+def in_readme(text, table):
+    """The README's text with the table between its two marks replaced."""
+    begin, end = u'<!-- rows: python -m parity.rows --readme -->\n', u'\n<!-- end of rows -->'
+    return text[:text.index(begin) + len(begin)] + table + text[text.index(end):]
+
+
+def write_readme(path=os.path.join(ROOT, 'README.md')):
+    """Puts the table of the rows into the README."""
+    with io.open(path, encoding='utf-8') as stream:
+        text = stream.read()
+    with io.open(path, 'w', encoding='utf-8') as stream:
+        stream.write(in_readme(text, u'\n'.join(support_table())))
 
 
 def read_results(directory):
@@ -134,4 +184,4 @@ def main(directory):
 
 
 if __name__ == '__main__':
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(write_readme() if sys.argv[1:] == ['--readme'] else main(*sys.argv[1:]))

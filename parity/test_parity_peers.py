@@ -33,12 +33,12 @@ def pytest_generate_tests(metafunc):
     if {'peer', 'question'} <= set(metafunc.fixturenames):
         pairs = [(peer, question) for peer in PEERS for question in questions
                  if question.split(' ')[-1] in MODULES[peer].GELUS and (peer != 'recorded' or question in COMMON)]
-        metafunc.parametrize('peer, question', pairs, indirect=True, scope='session')
+        metafunc.parametrize('peer, question', pairs, indirect=True)
     elif 'question' in metafunc.fixturenames:
-        metafunc.parametrize('question', questions, indirect=True, scope='session')
+        metafunc.parametrize('question', questions, indirect=True)
     elif 'peer' in metafunc.fixturenames:
         peers = [peer for peer in PEERS if MODULES[peer].TRAINS]
-        metafunc.parametrize('peer', peers, indirect=True, scope='session')
+        metafunc.parametrize('peer', peers, indirect=True)
 
 
 @pytest.fixture(scope='session')
@@ -68,7 +68,7 @@ def asked(request, tmp_path_factory):
     return ask
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture  # not of the session: the old pytest takes parameters of equal numbers for equal
 def question(request, asked):
     """One checkpoint to be asked about, or a skip where it is not on this machine."""
     found = asked(request.param)
@@ -83,7 +83,7 @@ def trained(asked):
     return asked(COMMON[0])
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture  # not of the session: the old pytest takes parameters of equal numbers for equal
 def peer(request):
     """One peer, or a skip where this row does not have it."""
     if MODULES[request.param].missing():
@@ -155,39 +155,6 @@ def test_ours_equals_the_peer(question, peer, answer_of, exact):
         compare(question, peer.NAME, name, mine[name], theirs[name], *exact(question)[name])
 
 
-def scale(values, name, what):
-    """What an error is measured by: the largest element of the gradient, or of how far the weight went.
-
-    The gradient of a key's bias is 0 but for rounding, because the softmax does not change when all scores
-    of a row do; so it is at least a hundredth of the largest of all variables. Adam goes a step's length
-    whatever the gradient's size.
-    """
-    if what == '10 Adam steps':
-        return 10 * training.ADAM_RATE
-    sizes = {other: np.abs(value).max() for other, value in values.items() if other.endswith('(%s)' % what)}
-    return float(max(sizes['%s (%s)' % (name, what)], 0.01 * max(sizes.values())))
-
-
-def moved(question, answer):
-    """An answer with each trained weight replaced by how far it went; gradients as they are."""
-    start = question.variables()
-    return {key: value - (0 if key.endswith('(gradient)') else start[key.split(' (')[0]])
-            for key, value in answer.items() if ' (' in key}
-
-
-def allowed_of(name, what):
-    """The tolerance, relative to `scale`.
-
-    Adam divides a gradient by its size. Where that is hardly above its own rounding error (1e-7 beside an
-    epsilon of 1e-6), two right gradients take different parts of a step, so 1e-2 is what can be asked,
-    and less for the bias of a key, whose gradient is nothing but rounding error. What is wrong shows in
-    the gradients and in the steps of SGD.
-    """
-    if what != '10 Adam steps':
-        return measure.RELATIVE
-    return 0.1 if name.endswith('key/bias') else 0.01
-
-
 def whose_gradient_is_off(question, name, mine, theirs):
     """The verdict of the float64 loss, along the direction in which two gradients differ most."""
     direction = np.asarray(mine, 'float64') - theirs
@@ -202,12 +169,12 @@ def test_training_equals_the_peer(trained, peer, answer_of, what):
     """Gradients of the MLM loss, and the weights after ten steps of SGD and of Adam, of every variable."""
     if not peer.TRAINS:
         pytest.skip('%s is not trained here' % peer.NAME)
-    mine, theirs = [moved(trained, answer_of(module, trained)) for module in (ours, peer)]
+    mine, theirs = [training.moved(trained.variables(), answer_of(module, trained)) for module in (ours, peer)]
     names = [key[:-len(' (%s)' % what)] for key in theirs if key.endswith('(%s)' % what)]
     assert set(mine) == set(theirs) and len(names) == len(trained.variables()) - 4
     for name in names:
         key = '%s (%s)' % (name, what)
-        size, allowed = scale(theirs, name, what), allowed_of(name, what)
+        size, allowed = training.scale(theirs, name, what), training.allowed(name, what)
         measured = measure.difference(mine[key], theirs[key]) / size
         verdict = ''
         if measured > allowed and what == 'gradient':
@@ -225,7 +192,7 @@ def test_gradients_equal_the_slope_of_the_float64_loss(trained, answer_of):
         for direction in (gradient, random.choice([-1.0, 1.0], gradient.shape)):
             direction = direction / np.linalg.norm(direction)
             mine, theirs = (gradient * direction).sum(), reference.slope(trained, name, direction)
-            size = scale(answer, name, 'gradient')
+            size = training.scale(answer, name, 'gradient')
             measure.check('%s, float64, gradient: %s' % (trained.name, name), mine, theirs, measure.RELATIVE,
                           measured=abs(mine - theirs) / size, checkpoint=trained.name, peer='float64',
                           kind='gradient')

@@ -13,6 +13,7 @@ import collections
 import numpy as np
 
 from bert4keras.families import is_transposed, strip_transposed
+from measure import RELATIVE
 
 RATE = 2.0 ** 20  # a power of two: dividing by it is exact
 SGD_RATE = 0.5  # far enough that the weights' own rounding is small beside it
@@ -92,3 +93,35 @@ class Trainer(object):
                 answer['%s (%s)' % (name, what)] = values[name].astype('float32')
         self.write(start)
         return answer
+
+
+def scale(values, name, what):
+    """What an error is measured by: the largest element of the gradient, or of how far the weight went.
+
+    The gradient of a key's bias is 0 but for rounding, because the softmax does not change when all scores
+    of a row do; so it is at least a hundredth of the largest of all variables. Adam goes a step's length
+    whatever the gradient's size.
+    """
+    if what == '10 Adam steps':
+        return 10 * ADAM_RATE
+    sizes = {other: np.abs(value).max() for other, value in values.items() if other.endswith('(%s)' % what)}
+    return float(max(sizes['%s (%s)' % (name, what)], 0.01 * max(sizes.values())))
+
+
+def moved(start, answer):
+    """Of an answer, how far each trained weight went from `start`; gradients as they are."""
+    return {key: value - (0 if key.endswith('(gradient)') else start[key.split(' (')[0]])
+            for key, value in answer.items() if ' (' in key}
+
+
+def allowed(name, what):
+    """The tolerance, relative to `scale`.
+
+    Adam divides a gradient by its size. Where that is hardly above its own rounding error (1e-7 beside an
+    epsilon of 1e-6), two right gradients take different parts of a step, so 1e-2 is what can be asked,
+    and less for the bias of a key, whose gradient is nothing but rounding error. What is wrong shows in
+    the gradients and in the steps of SGD.
+    """
+    if what != '10 Adam steps':
+        return RELATIVE
+    return 0.1 if name.endswith('key/bias') else 0.01
