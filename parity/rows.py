@@ -124,16 +124,18 @@ def read_results(directory):
 
 
 def read_skips(path):
-    """[(row pattern, test pattern, reason pattern)] of the allow-list; * stands for anything."""
+    """[(row pattern, test pattern, reason pattern)] of the allow-list, see there."""
     with io.open(path, encoding='utf-8') as stream:
         lines = [line.strip() for line in stream]
     return [tuple(part.strip() for part in line.split('|')) for line in lines if line and line[0] != '#']
 
 
-def fits(patterns, values):
-    """Whether each pattern, in which * stands for anything, is the whole of its value."""
-    return all(re.match('.*'.join(map(re.escape, pattern.split('*'))) + '$', value)
-               for pattern, value in zip(patterns, values))
+def fits(line, values):
+    """Whether a line of the allow-list is about (row, test, reason); commas separate alternatives of rows."""
+    def like(pattern, value):
+        return re.match('.*'.join(map(re.escape, pattern.strip().split('*'))) + '$', value, re.S)
+    return (any(like(row, values[0]) for row in line[0].split(','))
+            and all(like(pattern, value) for pattern, value in zip(line[1:], values[1:])))
 
 
 def complaints(rows, found, allowed):

@@ -16,7 +16,7 @@ from bert4keras.families import is_transposed, strip_transposed
 from measure import RELATIVE
 
 RATE = 2.0 ** 20  # a power of two: dividing by it is exact
-SGD_RATE = 0.5  # far enough that the weights' own rounding is small beside it
+SGD_RATE = 0.25  # far enough that the weights' own rounding is small beside it
 # epsilon is that of BERT's own optimizer: gradients below it, such as the mathematically zero one of a key's
 # bias, move nothing, where Adam with a tiny epsilon would amplify their rounding to whole steps
 ADAM_RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-6

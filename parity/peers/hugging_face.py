@@ -6,7 +6,7 @@ import collections
 
 import numpy as np
 
-from bert4keras.families import to_layout
+from bert4keras.families import IGNORABLE, to_layout
 from questions import HEADS, collect
 from results import version
 
@@ -53,8 +53,9 @@ def answer(question):
 
 def load(torch, model, question, prefix):
     """Fills the model, whose names lack a prefix of the release's; what is missing or left is an error."""
-    state = {}
-    for name, array in to_layout(question.variables(), 'hugging-face', question.config['num_hidden_layers']):
+    state, variables = {}, question.variables()
+    variables = {name: variables[name] for name in variables if not IGNORABLE.search(name)}
+    for name, array in to_layout(variables, 'hugging-face', question.config['num_hidden_layers']):
         if name.startswith(prefix):
             state[name[len(prefix):]] = torch.tensor(np.array(array))
     if 'cls.predictions.bias' in state:  # what it derives
