@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mutate
+import mutations_model
 import report
 import rows
 import training
@@ -47,6 +48,13 @@ def test_the_readme_has_the_rows_of_tox_ini():
     """The README's table of rows is what tox.ini gives."""
     text = read('README.md')
     assert rows.in_readme(text, '\n'.join(rows.support_table())) == text
+
+
+def test_the_readme_has_the_score_of_the_mutations():
+    """The README tells of as many mistakes in the model as there are; `parity.mutate` fails if one survives."""
+    number = len(mutations_model.MUTATIONS)
+    assert number >= 15 and '%d of %d are caught' % (number, number) in read('README.md')
+    assert len({(name, old, new) for name, _, old, new in mutations_model.MUTATIONS}) == number
 
 
 @pytest.mark.parametrize('condition, row, expected', [

@@ -1,5 +1,8 @@
 # -*- coding: utf-8 -*-
-"""The real MiniLM weights: ours against transformers on PyTorch, from both kinds of files."""
+"""The real MiniLM weights: ours against transformers from its own files, and what we write of them.
+
+As a TensorFlow checkpoint they are among the questions of test_parity_peers.py.
+"""
 from __future__ import absolute_import, division, print_function
 
 import os
@@ -14,22 +17,15 @@ from measure import check, layer_outputs, real_positions
 from peers import hugging_face
 
 
-@pytest.fixture(scope='module')
-def peer(minilm, minilm_ids):
-    """What transformers gives for them, by layer name."""
+def test_minilm_equals_transformers_each_loading_the_release(minilm, minilm_ids):
+    """Embeddings, every block and the pooler within 2e-5, where both read the safetensors file themselves."""
     pytest.importorskip('torch', reason='transformers needs PyTorch, which is not in this row')
     pytest.importorskip('transformers', reason='transformers is not in this row')
-    return hugging_face.release_outputs(minilm, *minilm_ids)
-
-
-@pytest.mark.parametrize('layout', ['safetensors', 'tensorflow'])
-def test_minilm_equals_transformers(minilm, minilm_as_tensorflow, minilm_ids, peer, layout):
-    """Embeddings, every block and the pooler within 2e-5 on unpadded positions, mixed lengths."""
-    directory = minilm if layout == 'safetensors' else minilm_as_tensorflow
-    model = build_bert_model(directory, with_pool=True)
-    for name, ours in zip(peer, layer_outputs(model, list(peer), list(minilm_ids))):
-        check('minilm %s %s' % (layout, name), real_positions(ours, minilm_ids[0]),
-              real_positions(peer[name], minilm_ids[0]), 2e-5)
+    theirs = hugging_face.release_outputs(minilm, *minilm_ids)
+    mine = layer_outputs(build_bert_model(minilm, with_pool=True), list(theirs), list(minilm_ids))
+    for name, ours in zip(theirs, mine):
+        check('minilm safetensors %s' % name, real_positions(ours, minilm_ids[0]),
+              real_positions(theirs[name], minilm_ids[0]), 2e-5)
 
 
 def test_the_checkpoint_written_has_identical_tensors(minilm, minilm_as_tensorflow):
