@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(ROOT, 'tests')]
 
-from rows import read_results, read_rows  # noqa: E402
+from rows import UNPINNED, read_results, read_rows  # noqa: E402
 
 SOURCES = ('backend.py', 'layers.py', 'bert.py', 'families.py')  # what the numbers depend on
 KINDS = ('hidden', 'heads', 'gradient', '10 SGD steps', '10 Adam steps')
@@ -232,7 +232,7 @@ def heat_map(groups, rows, path):
 
 
 def write(directory):
-    """Writes PARITY.md and parity.png; returns the exit code, 1 if a tolerance is exceeded."""
+    """Writes PARITY.md and parity.png; returns the exit code, 1 if a tolerance is exceeded or a row is missing."""
     rows, found = read_rows(), read_results(directory)
     groups = group(rows, found)
     between, wrong = between_lines(directory, rows, groups)
@@ -244,7 +244,8 @@ def write(directory):
     heat_map(groups, rows, os.path.join(ROOT, 'parity.png'))
     wrong += [u'%s, %s, %s: %s' % (checkpoint, row, peer, cell(many)) for checkpoint, members in groups.items()
               for (row, peer), many in members.items() if nearest(many) > 1]
-    print(u'\n'.join(wrong) or 'every difference is within its tolerance')
+    wrong += [u'%s did not report' % row for row in rows if 'parity' not in found.get(row, {})]
+    print(u'\n'.join(wrong) or 'every row reported, and every difference is within its tolerance')
     return 1 if wrong else 0
 
 
@@ -253,6 +254,8 @@ def stale(text, rows):
     lines = {match.group(1): match.group(2) for match in re.finditer(
         r'^\| `([^`]+)` \| [^|]* \| [^|]* \| ([^|]*) \| \d* \| \d* \| \d* \|$', text, re.M)}
     complaints = ['PARITY.md has other rows than tox.ini: %s' % row for row in sorted(set(lines) ^ set(rows))]
+    complaints += ['PARITY.md has nothing measured of %s' % row for row in re.findall(
+        r'^\| `([^`]+)` \|  \| not run \|', text, re.M) if row != UNPINNED]
     return complaints + ['PARITY.md has other pins of %s than tox.ini' % row for row, pins in rows.items()
                          if lines.get(row, shown_pins(pins)) != shown_pins(pins)]
 
