@@ -90,8 +90,8 @@ def import_it():
         try:
             import tensorflow.python.keras.backend_config  # noqa: F401
         except ImportError:  # TensorFlow 1.13 has in `backend` what keras-bert looks for there
-            import tensorflow.python.keras.backend
-            sys.modules['tensorflow.python.keras.backend_config'] = tensorflow.python.keras.backend
+            from tensorflow.python import keras as private
+            sys.modules['tensorflow.python.keras.backend_config'] = private.backend_config = private.backend
         from tensorflow import keras
     else:
         import keras
