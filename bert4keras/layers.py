@@ -306,7 +306,7 @@ class BertSelfAttention(BertLayer):
         self.num_attention_heads = num_attention_heads
         self.dropout_rate = dropout_rate
         self.dropout = keras.layers.Dropout(dropout_rate) if dropout_rate else None
-        self.uses_learning_phase = bool(dropout_rate)  # Keras 2.3 asks the outermost layer only
+        self.uses_learning_phase = bool(dropout_rate)  # an old Keras asks the outermost layer only
 
     def build(self, input_shape):
         size = int(input_shape[0][-1])

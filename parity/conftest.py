@@ -1,23 +1,40 @@
 # -*- coding: utf-8 -*-
-"""Shares the releases of tests/, and prints what was measured at the end of a run."""
+"""Shares the releases of tests/, and what a run of pytest leaves behind (tests/results.py)."""
 from __future__ import absolute_import, division, print_function
 
-import collections
 import os
+import shutil
 import sys
 
+import numpy as np
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests'))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'tests'))
 
-from bert4keras.backend import keras
-from measure import MEASURED  # noqa: E402
+import results  # noqa: E402
 from releases import make_release  # noqa: E402
+
+TEXTS = [
+    u'The rain had only just stopped.',
+    u'A short one',
+    u'She counted the coins twice, put eleven of them back into the drawer, and locked it without a word '
+    u'to anybody in the shop, because the sum was wrong again and it was the third time in a week.',
+    u'Caf\xe9, na\xefve; \u5317\u4eac and \u6771\u4eac are capitals!',
+    u'x',
+]
+
+
+def pytest_addoption(parser):
+    """--checkpoint DIR, repeatable: a release of the user's, compared with every peer."""
+    parser.addoption('--checkpoint', action='append', default=[], metavar='DIR',
+                     help="directory of a release in Google's layout (bert_config.json, bert_model.ckpt)")
 
 
 def pytest_configure(config):
     """Names the mark of what the rows of tox.ini run and the README's five minutes leave out."""
     config.addinivalue_line('markers', 'slow: only in the rows of tox.ini')
+    results.register(config)
 
 
 @pytest.fixture(scope='session')
@@ -26,6 +43,15 @@ def release(tmp_path_factory):
     directory = tmp_path_factory.mktemp('release')
     config, variables = make_release(directory)
     return str(directory), config, variables
+
+
+@pytest.fixture(scope='session')
+def official():
+    """The directory of genuine files of the official releases, or a skip where there is none."""
+    path = os.path.join(HERE, '..', '..', 'shared', 'official')
+    if not os.path.isdir(path):
+        pytest.skip('the files of the official releases are not here')
+    return path
 
 
 @pytest.fixture(scope='session')
@@ -38,22 +64,34 @@ def minilm():
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope='session')
+def minilm_as_tensorflow(minilm, tmp_path_factory):
+    """The same weights, written by our model as a TensorFlow checkpoint in Google's layout."""
+    from bert4keras.bert import build_bert_model
+    directory = str(tmp_path_factory.mktemp('minilm'))
+    bert = build_bert_model(minilm, with_pool=True, return_keras_model=False)
+    bert.save_weights_as_checkpoint(os.path.join(directory, 'bert_model.ckpt'))
+    shutil.copy(os.path.join(minilm, 'config.json'), os.path.join(directory, 'bert_config.json'))
+    return directory
+
+
+@pytest.fixture(scope='session')
+def minilm_ids(minilm):
+    """Token ids and segment ids [B, T] of real texts of mixed lengths; one row has two segments."""
+    from bert4keras.tokenizer import Tokenizer
+    tokenizer = Tokenizer(os.path.join(minilm, 'vocab.txt'))
+    rows = [tokenizer.encode(text) for text in TEXTS]
+    rows[1] = tokenizer.encode(TEXTS[1], TEXTS[0])
+    length = max(len(tokens) for tokens, _ in rows)
+    token_ids, segment_ids = np.zeros((2, len(rows), length), 'int32')
+    for index, (tokens, segments) in enumerate(rows):
+        token_ids[index, :len(tokens)], segment_ids[index, :len(tokens)] = tokens, segments
+    return token_ids, segment_ids
+
+
 @pytest.fixture(autouse=True)
 def fresh_graph():
     """Clears Keras' graph behind every test: TensorFlow 1 has one, which grows with every model."""
     yield
-    keras.backend.clear_session()
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Of each group of comparisons, such as all layers of one model, the largest max |difference|."""
-    groups = collections.OrderedDict()
-    for what, measured, allowed in MEASURED:
-        groups.setdefault(what.rsplit(' ', 1)[0], []).append((measured, allowed, what.rsplit(' ', 1)[1]))
-    if groups:
-        terminalreporter.section('largest of the measured differences')
-    for group, rows in groups.items():
-        measured, allowed, name = max(rows)
-        closest = max(row[0] / row[1] for row in rows)
-        terminalreporter.write_line('%-28s %3d compared, largest %.1e at %s; nearest to its tolerance: %.0f%%'
-                                    % (group, len(rows), measured, name, 100 * closest))
+    if 'bert4keras.backend' in sys.modules:
+        sys.modules['bert4keras.backend'].keras.backend.clear_session()

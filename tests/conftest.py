@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import results
 from releases import CONFIG, make_release
 
 if 'BERT4KERAS_ROW' not in os.environ:
@@ -18,6 +19,7 @@ if 'BERT4KERAS_ROW' not in os.environ:
 def pytest_configure(config):
     """Names the mark of what the rows of tox.ini run and the README's five minutes leave out."""
     config.addinivalue_line('markers', 'slow: only in the rows of tox.ini')
+    results.register(config)
 
 
 @pytest.fixture(scope='session')

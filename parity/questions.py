@@ -1,0 +1,134 @@
+# -*- coding: utf-8 -*-
+"""What every implementation is asked: a checkpoint, the ids to run it on, and whether to train it.
+
+An answer is an OrderedDict from what it is to an array. Outputs go by our layers' names and hold the
+unpadded positions of all batches, one after the other: [positions, D], or [rows, ...] for the pooler and
+the NSP head. Trained models add "VARIABLE (gradient)", "VARIABLE (10 SGD steps)" and "VARIABLE (10 Adam
+steps)", by Google's names of the variables.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import hashlib
+import json
+import os
+
+import numpy as np
+
+from bert4keras.checkpoint import open_checkpoint
+from bert4keras.families import open_variables, read_config
+from releases import make_release, random_ids
+
+HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint needs for it
+    ('Pooler-Dense', 'bert/pooler/dense/kernel'), ('NSP-Proba', 'cls/seq_relationship/output_weights'),
+    ('MLM-Proba', 'cls/predictions/output_bias')])
+STEPS = ('gradient', '10 SGD steps', '10 Adam steps')
+# odd and mutually different; few positions, because JAX and TensorFlow compile anew for each length
+SIZES = {'num_hidden_layers': 2, 'max_position_embeddings': 7, 'hidden_dropout_prob': 0.0,
+         'attention_probs_dropout_prob': 0.0}
+PREFIX = 'bert_model.ckpt'
+
+
+class Question(object):
+    """One checkpoint, one GELU, some batches of ids.
+
+    Args:
+        name: str, such as "odd sizes".
+        directory: of a release in Google's layout: bert_config.json, bert_model.ckpt.
+        gelu: 'erf' or 'tanh', or None where the config's activation is another.
+        batches: list of (token ids, segment ids), int arrays [B, T]; id 0 is padding.
+        trains: whether gradients and trained weights are asked for, on the last batch.
+        real: whether the weights are a trained model's, whose hidden states may be off by 2e-5.
+    """
+
+    def __init__(self, name, directory, gelu, batches, trains=False, real=False):
+        self.name, self.directory, self.gelu = name, str(directory), gelu
+        self.batches = [tuple(np.asarray(ids, 'int32') for ids in batch) for batch in batches]
+        self.trains, self.real = trains, real
+        self.config = read_config(os.path.join(self.directory, 'bert_config.json'))
+        self.checkpoint = os.path.join(self.directory, PREFIX)
+
+    def variables(self):
+        """Mapping {Google's name: array} of the checkpoint."""
+        return open_variables(open_checkpoint(self.checkpoint), self.config)
+
+    def layers(self):
+        """The names of the layers that a whole model puts out: embeddings, blocks and the heads it has."""
+        blocks = ['Encoder-%d-FeedForward-Norm' % (index + 1)
+                  for index in range(self.config['num_hidden_layers'])]
+        variables = self.variables()
+        return ['Embedding-Norm'] + blocks + [name for name, variable in HEADS.items() if variable in variables]
+
+    def labels(self):
+        """What the MLM loss of the last batch is taken of, float [B, T, V], for `training.loss`.
+
+        A third of the unpadded positions has a label: its one-hot row, times B * T over their number,
+        which makes the mean over all positions that Keras takes the mean over the labels.
+        """
+        token_ids = self.batches[-1][0]
+        random = np.random.RandomState(3)
+        chosen = (random.uniform(size=token_ids.shape) < 0.34) & (token_ids != 0)
+        words = random.randint(0, self.config['vocab_size'], token_ids.shape)
+        labels = np.zeros(token_ids.shape + (self.config['vocab_size'],), 'float32')
+        labels[chosen, words[chosen]] = token_ids.size / float(chosen.sum())
+        return labels
+
+    def fingerprint(self):
+        """SHA-256 of config, variables and ids: equal where two machines answer the same question."""
+        digest = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode('ascii'))
+        variables = self.variables()
+        for name in sorted(variables):
+            digest.update(name.encode('utf-8') + np.ascontiguousarray(variables[name]).tobytes())
+        for batch in self.batches:
+            for ids in batch:
+                digest.update(repr(ids.shape).encode('ascii') + ids.astype('<i4').tobytes())
+        return digest.hexdigest()
+
+    def to_json(self):
+        """The question as a str, for another process; `from_json` is the way back."""
+        return json.dumps({'name': self.name, 'directory': self.directory, 'gelu': self.gelu,
+                           'batches': [[ids.tolist() for ids in batch] for batch in self.batches],
+                           'trains': self.trains, 'real': self.real})
+
+
+def from_json(text):
+    """The Question that `to_json` wrote."""
+    return Question(**json.loads(text))
+
+
+def collect(names, batches, run):
+    """An answer's outputs: runs each batch and joins the unpadded positions of all.
+
+    Args:
+        names: list of layers.
+        batches: see `Question`.
+        run: function from (token ids, segment ids) to a list of arrays, one a name.
+    """
+    parts = collections.OrderedDict((name, []) for name in names)
+    for batch in batches:
+        for name, array in zip(names, run(batch)):
+            parts[name].append(array[batch[0] != 0] if np.ndim(array) == 3 else array)
+    return collections.OrderedDict((name, np.concatenate(arrays)) for name, arrays in parts.items())
+
+
+def every_length(config):
+    """Batches of every length from 1 to the maximum: rows without padding and with, two segments."""
+    return [random_ids(config, batch=13, length=length, seed=length)
+            for length in range(1, config['max_position_embeddings'] + 1)]
+
+
+def common_questions(directory):
+    """The questions that every row is asked; `directory` is where their release is written."""
+    config, _ = make_release(directory, **SIZES)
+    batches = every_length(config)
+    return [Question('odd sizes erf', directory, 'erf', batches, trains=True),
+            Question('odd sizes tanh', directory, 'tanh', batches[-1:])]
+
+
+def release_question(directory, gelu='erf'):
+    """The question for a release in Google's layout that somebody has: mixed lengths, two segments."""
+    directory = os.path.normpath(str(directory))
+    config = read_config(os.path.join(directory, 'bert_config.json'))
+    batch = random_ids(config, batch=5, length=min(config['max_position_embeddings'], 43))
+    return Question('%s %s' % (os.path.basename(directory), gelu), directory,
+                    gelu if config['hidden_act'] == 'gelu' else None, [batch], real=True)

@@ -1,0 +1,207 @@
+# -*- coding: utf-8 -*-
+"""Ours against every peer of this row: outputs at every length, gradients, weights after training."""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import importlib
+import os
+
+import numpy as np
+import pytest
+
+import measure
+import results
+import training
+from peers import PEERS, ours, reference
+from questions import STEPS, Question, common_questions, release_question
+
+COMMON = ('odd sizes erf', 'odd sizes tanh')
+GENUINE = ('keras_bert_toy erf', 'keras_bert_toy tanh', 'minilm erf')
+MODULES = {name: importlib.import_module('peers.' + name) for name in PEERS}
+
+
+def questions_given(config):
+    """The names of the questions about --checkpoint and BERT4KERAS_CHECKPOINTS: "DIRECTORY GELU"."""
+    directories = os.environ.get('BERT4KERAS_CHECKPOINTS', '').split(os.pathsep)
+    directories = config.getoption('checkpoint', []) + [directory for directory in directories if directory]
+    return tuple('%s %s' % (directory, gelu) for directory in directories for gelu in ('erf', 'tanh'))
+
+
+def pytest_generate_tests(metafunc):
+    """What compares outputs runs for every question, and for every peer that can be asked it."""
+    questions = COMMON + GENUINE + questions_given(metafunc.config)
+    if {'peer', 'question'} <= set(metafunc.fixturenames):
+        pairs = [(peer, question) for peer in PEERS for question in questions
+                 if question.split(' ')[-1] in MODULES[peer].GELUS and (peer != 'recorded' or question in COMMON)]
+        metafunc.parametrize('peer, question', pairs, indirect=True)
+    elif 'question' in metafunc.fixturenames:
+        metafunc.parametrize('question', questions, indirect=True)
+    elif 'peer' in metafunc.fixturenames:
+        peers = [peer for peer in PEERS if MODULES[peer].TRAINS]
+        metafunc.parametrize('peer', peers, indirect=True)
+
+
+@pytest.fixture(scope='session')
+def minilm_question(minilm_as_tensorflow, minilm_ids):
+    """The question for the real MiniLM weights as a TensorFlow checkpoint, on real texts."""
+    return Question('minilm erf', minilm_as_tensorflow, 'erf', [minilm_ids], real=True)
+
+
+@pytest.fixture(scope='session')
+def asked(request, tmp_path_factory):
+    """A function from the name of a question to it, or to the reason why it is not here."""
+    found = {question.name: question for question in common_questions(tmp_path_factory.mktemp('odd'))}
+
+    def ask(name):
+        if name not in found:
+            directory, gelu = name.rsplit(' ', 1)
+            try:
+                if directory == 'minilm':
+                    found[name] = request.getfixturevalue('minilm_question')
+                elif name in GENUINE:
+                    found[name] = release_question(os.path.join(request.getfixturevalue('official'), directory), gelu)
+                else:
+                    found[name] = release_question(directory, gelu)
+            except pytest.skip.Exception as reason:
+                found[name] = str(reason)
+        return found[name]
+    return ask
+
+
+@pytest.fixture  # not of the session: the old pytest takes parameters of equal numbers for equal
+def question(request, asked):
+    """One checkpoint to be asked about, or a skip where it is not on this machine."""
+    found = asked(request.param)
+    if not hasattr(found, 'batches'):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope='session')
+def trained(asked):
+    """The question that trains."""
+    return asked(COMMON[0])
+
+
+@pytest.fixture  # not of the session: the old pytest takes parameters of equal numbers for equal
+def peer(request):
+    """One peer, or a skip where this row does not have it."""
+    if MODULES[request.param].missing():
+        pytest.skip(MODULES[request.param].missing())
+    return MODULES[request.param]
+
+
+@pytest.fixture(scope='session')
+def answer_of(request, asked):
+    """A function from (module, question) to the module's answer, each asked once."""
+    cache = {}
+
+    def ask(module, question):
+        key = module.__name__, question.name
+        if key not in cache and hasattr(module, 'answers'):
+            # all at once: a peer may have to start a process
+            everything = [asked(name) for name in COMMON + GENUINE + questions_given(request.config)]
+            everything = [one for one in everything if getattr(one, 'gelu', '') in module.GELUS]
+            for one, answer in zip(everything, module.answers(everything)):
+                cache[module.__name__, one.name] = answer
+        elif key not in cache:
+            cache[key] = module.answer(question)
+        return cache[key]
+    return ask
+
+
+@pytest.fixture(scope='session')
+def exact(answer_of):
+    """A function from a question to {layer: (float64 array, tolerance)}."""
+    cache = {}
+
+    def ask(question):
+        if question.name not in cache:
+            rounded = reference.answer(question, 'float32')
+            cache[question.name] = collections.OrderedDict(
+                (name, (array, measure.tolerance(measure.difference(rounded[name], array),
+                                                 2e-5 if question.real else 1e-5)))
+                for name, array in answer_of(reference, question).items())
+        return cache[question.name]
+    return ask
+
+
+def compare(question, peer_name, name, mine, theirs, exact, allowed):
+    """Checks one layer's outputs, probabilities by their size, and says who is off when they differ."""
+    relative = name.endswith('-Proba')
+    distance = measure.relative_difference if relative else measure.difference
+    allowed = measure.RELATIVE if relative else allowed
+    off = [distance(array, exact) for array in (mine, theirs)]
+    verdict = 'From float64 ours is off by %.2e, %s by %.2e' % (off[0], peer_name, off[1])
+    measure.check('%s, %s: %s' % (question.name, peer_name, name), mine, theirs, allowed,
+                  measured=distance(mine, theirs), verdict=verdict, checkpoint=question.name, peer=peer_name,
+                  kind='heads' if relative or name == 'Pooler-Dense' else 'hidden', ours_off=off[0], peer_off=off[1])
+
+
+def test_ours_equals_float64(question, answer_of, exact):
+    """Every output of ours, at every length, is within rounding of the float64 reference."""
+    answer = answer_of(ours, question)
+    for name, (array, allowed) in exact(question).items():
+        compare(question, 'float64', name, answer[name], array, array, allowed)
+
+
+def test_ours_equals_the_peer(question, peer, answer_of, exact):
+    """Embeddings, every block and the heads that the peer has, at every length, within the tolerance."""
+    theirs, mine = answer_of(peer, question), answer_of(ours, question)
+    layers = question.layers()
+    hidden = [name for name in layers if 'Norm' in name]
+    assert [name for name in theirs if name in layers] == hidden + peer.heads(layers)
+    for name in hidden + peer.heads(layers):
+        compare(question, peer.NAME, name, mine[name], theirs[name], *exact(question)[name])
+
+
+def whose_gradient_is_off(question, name, mine, theirs):
+    """The verdict of the float64 loss, along the direction in which two gradients differ most."""
+    direction = np.asarray(mine, 'float64') - theirs
+    direction /= np.linalg.norm(direction)
+    slope = reference.slope(question, name, direction)
+    return 'Along their difference the loss falls by %.3e in float64, by %.3e in ours, by %.3e in theirs' % (
+        slope, (mine * direction).sum(), (theirs * direction).sum())
+
+
+@pytest.mark.parametrize('what', STEPS)
+def test_training_equals_the_peer(trained, peer, answer_of, what):
+    """Gradients of the MLM loss, and the weights after ten steps of SGD and of Adam, of every variable."""
+    if not peer.TRAINS:
+        pytest.skip('%s is not trained here' % peer.NAME)
+    mine, theirs = [training.moved(trained.variables(), answer_of(module, trained)) for module in (ours, peer)]
+    names = [key[:-len(' (%s)' % what)] for key in theirs if key.endswith('(%s)' % what)]
+    assert set(mine) == set(theirs) and len(names) == len(trained.variables()) - 4
+    for name in names:
+        key = '%s (%s)' % (name, what)
+        size, allowed = training.scale(theirs, name, what), training.allowed(name, what)
+        measured = measure.difference(mine[key], theirs[key]) / size
+        verdict = ''
+        if measured > allowed and what == 'gradient':
+            verdict = whose_gradient_is_off(trained, name, mine[key], theirs[key])
+        measure.check('%s, %s, %s: %s' % (trained.name, peer.NAME, what, name), mine[key], theirs[key], allowed,
+                      measured=measured, verdict=verdict, checkpoint=trained.name, peer=peer.NAME, kind=what)
+
+
+def test_gradients_equal_the_slope_of_the_float64_loss(trained, answer_of):
+    """Along its own direction and along a random one, every variable's gradient is the loss's slope."""
+    answer = answer_of(ours, trained)
+    random = np.random.RandomState(5)
+    for key in [key for key in answer if key.endswith('(gradient)')]:
+        name, gradient = key.split(' ')[0], np.asarray(answer[key], 'float64')
+        for direction in (gradient, random.choice([-1.0, 1.0], gradient.shape)):
+            direction = direction / np.linalg.norm(direction)
+            mine, theirs = (gradient * direction).sum(), reference.slope(trained, name, direction)
+            size = training.scale(answer, name, 'gradient')
+            measure.check('%s, float64, gradient: %s' % (trained.name, name), mine, theirs, measure.RELATIVE,
+                          measured=abs(mine - theirs) / size, checkpoint=trained.name, peer='float64',
+                          kind='gradient')
+
+
+def test_the_answer_is_kept_for_the_other_rows(trained, answer_of):
+    """With BERT4KERAS_RESULTS this row's answer lies there as ROW.npz, for parity.report to compare."""
+    answer = answer_of(ours, trained)
+    assert len(answer) == len(trained.layers()) + 3 * (len(trained.variables()) - 4)
+    if results.directory() is not None:
+        np.savez(os.path.join(results.directory(), results.row_name() + '.npz'),
+                 fingerprint=trained.fingerprint(), **answer)

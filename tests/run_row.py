@@ -1,0 +1,31 @@
+# -*- coding: utf-8 -*-
+"""What a row of tox.ini runs: tests/, in two processes where that works, then parity/ in one.
+
+    python tests/run_row.py                              both
+    python tests/run_row.py tests/test_bert.py -k mask   these arguments for pytest, once
+"""
+from __future__ import absolute_import, print_function
+
+import importlib
+import subprocess
+import sys
+
+
+def has_module(name):
+    """Whether a module can be imported."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def main(arguments):
+    """Runs pytest; returns the first exit code that is not 0, after everything ran."""
+    runs = [arguments] if arguments else [['tests'] + (['-n', '2'] if has_module('xdist') else []), ['parity']]
+    codes = [subprocess.call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + run) for run in runs]
+    return next((code for code in codes if code), 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
