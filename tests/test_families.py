@@ -103,6 +103,19 @@ def shard(directory, variables):
     return path
 
 
+def test_which_norm_of_albert_follows_what():
+    """The one without a suffix follows attention, LayerNorm_1 the feed-forward (google-research/albert).
+
+    A table that swaps them swaps them for transformers too, so only Google's code, and this, can tell.
+    """
+    group = 'bert/encoder/transformer/group_0/inner_group_0/'
+    layers, names = layer_variables(ALBERT_CONFIG), hugging_face_names(ALBERT_CONFIG, '')
+    for layer, norm, own in (('MultiHeadSelfAttention', 'LayerNorm', 'attention.LayerNorm'),
+                             ('FeedForward', 'LayerNorm_1', 'full_layer_layer_norm')):
+        assert layers['Encoder-1-%s-Norm' % layer] == [group + norm + '/gamma', group + norm + '/beta']
+        assert names[group + norm + '/beta'] == 'encoder.albert_layer_groups.0.albert_layers.0.%s.bias' % own
+
+
 # ------------------------------------------------------------------ the official releases
 
 def test_every_official_bert_variable_has_a_place(official):
