@@ -309,4 +309,6 @@ def test_albert_on_lines(alberts, lines):
     for line in share(lines):
         if type(peer).__mro__[1].__name__ == 'TokenizersBackend':  # transformers 5
             line = SYMBOLS.sub(' ', line)
-        assert tokenizer.encode(line)[0][1:-1] == peer(line, add_special_tokens=False)['input_ids']
+        found, expected = tokenizer.encode(line)[0][1:-1], peer(line, add_special_tokens=False)['input_ids']
+        # 00,000 and 000,00 have the same score: transformers 5 resolves such a tie in another way.
+        assert found == expected or '000' in line and sorted(found) == sorted(expected)

@@ -212,6 +212,7 @@ def test_any_vocabulary(vocab, text, cased):
     ('\u03b1\u03a3 \u03a3\u03b1 \u03b1\u03a3.\u03b1',
      '\u03b1 ##%s \u03c3 ##\u03b1 \u03b1 ##\u03c3 . \u03b1' % '\u03b1\u03a3'.lower()[1]),
     ('a' * 200, 'a ' + '##a ' * 199), ('a' * 201, '[UNK]'), ('a\u0301' * 200, 'a ' + '##a ' * 199),
+    ('a\u3007 \u3005b', '[UNK] [UNK]'), ('a\u3008b', 'a [UNK] b'),
     ('a\u20ac', 'a ##\u20ac'), ('', ''), (' \n ', ''), ('\u0301', ''),
 ])
 def test_named_tokenizations(text, tokens):
