@@ -20,12 +20,14 @@ HEADS = {'with_nsp': True, 'with_mlm': True}
 SHORT_BERT = dict(CONFIG, num_hidden_layers=2)
 
 
-def compare(group, names, ours, exact, rounded, real):
-    """Checks every layer of {name: array} within rounding of the exact one, on real positions."""
+def compare(checkpoint, peer, names, ours, exact, rounded, real):
+    """Checks every layer of {name: array} within rounding of the peer's exact one, on real positions."""
     for name in names:
         mine, theirs, other = [array[real] if array.ndim == 3 else array
                                for array in (ours[name], exact[name], rounded[name])]
-        check('%s %s' % (group, name), mine, theirs, tolerance(difference(other, theirs)))
+        kind = 'heads' if name == 'Pooler-Dense' or name.endswith('-Proba') else 'hidden'
+        check('%s %s %s' % (checkpoint, peer, name), mine, theirs, tolerance(difference(other, theirs)),
+              checkpoint=checkpoint, peer=peer, kind=kind)
 
 
 def computed(directory, names, ids, **arguments):
@@ -70,8 +72,8 @@ def albert(request, tmp_path_factory):
 
 def test_albert_equals_the_reference(albert):
     """Google's layout: embeddings, mapping, every application of the block and every head."""
-    compare('albert %s' % albert.config['hidden_act'], albert.names, albert.ours, albert.exact, albert.rounded,
-            albert.real)
+    compare('ALBERT %s' % albert.config['hidden_act'], 'float64', albert.names, albert.ours, albert.exact,
+            albert.rounded, albert.real)
 
 
 def test_albert_equals_transformers(albert, tmp_path):
@@ -81,7 +83,7 @@ def test_albert_equals_transformers(albert, tmp_path):
     there = os.path.join(str(tmp_path), 'there')
     convert(albert.directory, there)
     peer = pretraining.transformers_outputs(there, 'AlbertForPreTraining', *albert.ids, pad_token_id=albert.pad)
-    compare('albert %s transformers' % albert.config['hidden_act'], peer, albert.ours, peer, albert.rounded,
+    compare('ALBERT %s' % albert.config['hidden_act'], 'transformers, float64', peer, albert.ours, peer, albert.rounded,
             albert.real)
     for name in peer:  # the oracle itself: two implementations in float64
         theirs, ours = [array[albert.real] if array.ndim == 3 else array for array in (peer[name], albert.exact[name])]
@@ -99,7 +101,9 @@ def test_google_restores_what_we_write(tmp_path, package, config):
     for name in peer:  # both in float32, so each may be off by the floor
         ours, theirs, exact, rounded = [array[case.real] if array.ndim == 3 else array for array in
                                         (case.ours[name], peer[name], case.exact[name], case.rounded[name])]
-        check('google %s %s' % (package, name), ours, theirs, tolerance(2 * difference(rounded, exact)))
+        kind = 'heads' if name == 'Pooler-Dense' or name.endswith('-Proba') else 'hidden'
+        check('google %s %s' % (package, name), ours, theirs, tolerance(2 * difference(rounded, exact)),
+              checkpoint='%s written here' % package.upper(), peer="Google's %s" % package.upper(), kind=kind)
 
 
 def test_one_gelu_for_the_other_cannot_pass():
@@ -116,7 +120,7 @@ def test_one_gelu_for_the_other_cannot_pass():
 def test_albert_under_the_other_masks(tmp_path, application):
     """The masks are the same in every application of the shared block."""
     case = Case(tmp_path, ALBERT_CONFIG, application=application)
-    compare('albert %s' % application, case.names, case.ours, case.exact, case.rounded, case.real)
+    compare('ALBERT %s' % application, 'float64', case.names, case.ours, case.exact, case.rounded, case.real)
 
 
 # ------------------------------------------------------------------ the original albert_zh
@@ -138,7 +142,7 @@ def test_original_albert_zh_equals_the_reference(tmp_path):
     config, variables = as_bert(case.config, case.variables)
     exact = forward(config, variables, *case.ids)
     names = [name for name in case.names if name != 'Embedding-Token']  # half of the product, in our model
-    compare('albert_zh original', names, case.ours, exact, case.rounded, case.real)
+    compare('albert_zh original', 'float64, tables multiplied', names, case.ours, exact, case.rounded, case.real)
     for name in names:  # what `verify` compares with, which multiplies the tables itself
         assert difference(case.exact[name], exact[name]) < 1e-11, name
 
@@ -152,7 +156,7 @@ def test_bert_for_pretraining_equals_transformers(tmp_path):
     case = Case(tmp_path, dict(SHORT_BERT, model_type='bert'), layout='hugging-face')
     os.rename(os.path.join(case.directory, 'bert_config.json'), os.path.join(case.directory, 'config.json'))
     peer = pretraining.transformers_outputs(case.directory, 'BertForPreTraining', *case.ids)
-    compare('bert transformers', peer, case.ours, peer, case.rounded, case.real)
+    compare('BERT from Hugging Face', 'transformers, float64', peer, case.ours, peer, case.rounded, case.real)
 
 
 @pytest.mark.parametrize('architecture, config', [('BertModel', SHORT_BERT), ('AlbertModel', ALBERT_CONFIG)])
@@ -216,4 +220,5 @@ def test_keras_bert_opens_minilm_in_tensorflow(both_ways):
     segment_ids = np.zeros_like(token_ids)
     ours = build_bert_model(directory, gelu='tanh').predict([token_ids, segment_ids])
     theirs = peer.predict([token_ids, segment_ids])
-    check('minilm keras-bert', ours[token_ids != 0], theirs[token_ids != 0], 2e-5)
+    check('MiniLM keras-bert hidden', ours[token_ids != 0], theirs[token_ids != 0], 2e-5,
+          checkpoint='MiniLM written here', peer='keras-bert', kind='hidden')
