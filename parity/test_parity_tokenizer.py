@@ -310,5 +310,6 @@ def test_albert_on_lines(alberts, lines):
         if type(peer).__mro__[1].__name__ == 'TokenizersBackend':  # transformers 5
             line = SYMBOLS.sub(' ', line)
         found, expected = tokenizer.encode(line)[0][1:-1], peer(line, add_special_tokens=False)['input_ids']
-        # 00,000 and 000,00 have the same score: transformers 5 resolves such a tie in another way.
-        assert found == expected or '000' in line and sorted(found) == sorted(expected)
+        if found != expected:  # of two ways to cut with one score, float32 sums choose
+            scores = [sum(map(tokenizer._processor.GetScore, ids)) for ids in (found, expected)]
+            assert abs(scores[0] - scores[1]) < 1e-3, line
