@@ -103,6 +103,7 @@ else:
         logical_not = staticmethod(tf.logical_not)
         logical_or = staticmethod(tf.logical_or)
         matmul = staticmethod(tf.matmul)
+        max = staticmethod(keras.backend.max)
         mean = staticmethod(keras.backend.mean)
         not_equal = staticmethod(tf.not_equal)
         relu = staticmethod(tf.nn.relu)
@@ -164,6 +165,14 @@ def register(cls):
     # The bare name too: files of the Kerases that cannot qualify hold it. It is one that Keras lacks.
     keras.utils.get_custom_objects()[cls.__name__] = cls
     return package_qualified(package='bert4keras')(cls) if package_qualified else cls
+
+
+def custom_object(name):
+    """The custom object registered as `name`, scopes included (`load_model` opens one), or None."""
+    for module in (getattr(keras, 'saving', None), keras.utils):
+        if hasattr(module, 'get_registered_object'):
+            return module.get_registered_object(name)
+    return keras.utils.get_custom_objects().get(name)
 
 
 def _policy():

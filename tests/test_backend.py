@@ -26,6 +26,7 @@ OPERATIONS = {
     'logical_not': (lambda: kops.logical_not(BOOLS), ~BOOLS),
     'logical_or': (lambda: kops.logical_or(BOOLS, BOOLS[0]), BOOLS | BOOLS[0]),
     'matmul': (lambda: kops.matmul(kops.cast(X, 'float32'), kops.cast(Y, 'float32')), np.matmul(X, Y)),
+    'max': (lambda: kops.max(X, axis=-2), X.max(-2)),
     'mean': (lambda: kops.mean(kops.cast(X, 'float32'), axis=-1, keepdims=True), X.mean(-1, keepdims=True)),
     'not_equal': (lambda: kops.not_equal(X, X[0]), X != X[0]),
     'relu': (lambda: kops.relu(X), np.maximum(X, 0)),
