@@ -104,13 +104,17 @@ else:
         logical_or = staticmethod(tf.logical_or)
         matmul = staticmethod(tf.matmul)
         max = staticmethod(keras.backend.max)
+        maximum = staticmethod(tf.maximum)
         mean = staticmethod(keras.backend.mean)
+        minimum = staticmethod(tf.minimum)
         not_equal = staticmethod(tf.not_equal)
+        power = staticmethod(tf.pow)
         relu = staticmethod(tf.nn.relu)
         reshape = staticmethod(tf.reshape)
         rsqrt = staticmethod(tf.math.rsqrt)
         sigmoid = staticmethod(tf.math.sigmoid)
         softmax = staticmethod(tf.nn.softmax)
+        sqrt = staticmethod(tf.sqrt)
         square = staticmethod(tf.square)
         take = staticmethod(tf.gather)
         tanh = staticmethod(tf.math.tanh)
@@ -251,6 +255,32 @@ def set_values(pairs):
             variable.assign(np.array(value))
     else:
         keras.backend.batch_set_value([(variable, np.asarray(value)) for variable, value in pairs])
+
+
+def dtype_name(tensor):
+    """The dtype of a tensor or variable, a name."""
+    return keras.backend.standardize_dtype(tensor.dtype) if _KERAS_3 else tensor.dtype.base_dtype.name
+
+
+# ------------------------------------------------------------------ what optimizers need
+
+def dense(gradient, indices=None, like=None):
+    """A gradient as a tensor, where TensorFlow gives that of a gather as rows of the variable `like`."""
+    if _KERAS_3:
+        return kops.convert_to_tensor(gradient, sparse=False)
+    if indices is not None:
+        gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
+    return tf.convert_to_tensor(gradient)
+
+
+def group(operations):
+    """One operation for several, on TensorFlow."""
+    return tf.group(*operations)
+
+
+def after(tensors):
+    """A context: what is made in it runs when all the tensors are computed, in graphs of TensorFlow."""
+    return tf.control_dependencies(tensors)
 
 
 # ------------------------------------------------------------------ defaults of this process

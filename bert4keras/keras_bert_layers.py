@@ -141,6 +141,8 @@ class KerasBertPositionEmbedding(_KerasBertLayer, BertPositionEmbedding):
 
     def __init__(self, *args, **kwargs):
         kwargs.pop('output_dim', None)  # the input's last axis
+        if 'mode' in kwargs:  # Keras 3, opening an h5 file, takes the string for the function keras.layers.add
+            kwargs['mode'] = getattr(kwargs['mode'], '__name__', kwargs['mode'])
         super(KerasBertPositionEmbedding, self).__init__(*args, **kwargs)
 
 
