@@ -23,14 +23,19 @@ from bert4keras.layers import (ACTIVATIONS, BertDense, BertFeedForward, BertFirs
 STRINGS = (str, type(u''))
 
 
-def gelu(x):
+@backend.register
+def gelu_tanh(x):
     """The GELU of keras-bert 0.83 and later: by tanh (https://arxiv.org/abs/1606.08415)."""
     return kops.gelu(x, approximate=True)
 
 
+@backend.register
 def gelu_erf(x):
     """The GELU of keras-bert up to 0.82: exact, by the error function."""
     return kops.gelu(x, approximate=False)
+
+
+gelu = gelu_tanh
 
 
 def to_activation(given):
@@ -361,7 +366,7 @@ class KerasBertMaskedGlobalMaxPool1D(_KerasBertLayer, BertLayer):
 
 @backend.register
 class KerasBertAdd(keras.layers.Add):
-    """Keras' Add, with Keras 2's mask: those inputs that have one decide. On Keras 3 all must have one."""
+    """Keras' Add, with Keras 2's mask: those inputs that have one decide. Keras 3 wants one of each."""
 
     def compute_mask(self, inputs, mask=None):
         known = [one for one in mask or () if one is not None]
@@ -369,13 +374,3 @@ class KerasBertAdd(keras.layers.Add):
         for one in known[1:]:
             merged = kops.logical_and(merged, one)
         return merged
-
-
-@backend.register
-class KerasBertGeluDense(keras.layers.Dense):
-    """Keras' Dense, whose activation "gelu" is keras-bert's where its custom objects are in force."""
-
-    def __init__(self, units, activation=None, **kwargs):
-        if isinstance(activation, STRINGS) and activation == 'gelu':
-            activation = backend.custom_object('gelu') or activation
-        super(KerasBertGeluDense, self).__init__(units, activation=activation, **kwargs)

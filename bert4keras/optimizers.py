@@ -77,7 +77,8 @@ if _HAS_UPDATE_STEP:
                 index, learning_rate = self._index_dict[self._var_key(variable)], self.learning_rate
             else:
                 index = self._get_variable_index(variable)
-            slots = [self._momentums[index], self._velocities[index], self._velocity_hats[index] if self.amsgrad else None]
+            slots = [self._momentums[index], self._velocities[index],
+                     self._velocity_hats[index] if self.amsgrad else None]
             new = self.formula(gradient, variable, *slots, iterations=self.iterations, learning_rate=learning_rate)
             for target, value in zip([variable] + slots, new):
                 if target is not None:
@@ -120,7 +121,7 @@ else:
 
         get_updates = getattr(keras.backend, 'symbolic', lambda function: function)(get_updates)
 
-BertAdamWarmup.__doc__ = """Adam whose learning rate rises, then falls, with decoupled weight decay: keras-bert's AdamWarmup.
+BertAdamWarmup.__doc__ = """keras-bert's AdamWarmup: a learning rate that rises, then falls, and weight decay.
 
     rate(t) = learning_rate * t / warmup_steps up to t = warmup_steps, then min_lr + (learning_rate -
     min_lr) * (1 - min(t, decay_steps) / decay_steps). Adam (https://arxiv.org/abs/1412.6980) as Keras
