@@ -16,7 +16,24 @@ _HAS_APPLY_DENSE = hasattr(_Adam, '_resource_apply_dense')
 
 
 class _AdamWarmup(_Adam):
-    """What the three kinds below share: arguments, config and the formula."""
+    """keras-bert's AdamWarmup: a learning rate that rises, then falls, and weight decay.
+
+    rate(t) = learning_rate * t / warmup_steps up to t = warmup_steps, then min_lr + (learning_rate -
+    min_lr) * (1 - min(t, decay_steps) / decay_steps). Adam (https://arxiv.org/abs/1412.6980) as Keras
+    has it; the decay is weight_decay * weight, added to the step before it is scaled.
+
+    Args:
+        decay_steps, warmup_steps: numbers of steps, see above.
+        min_lr, learning_rate: floats; `lr` is another name of the second.
+        beta_1, beta_2, epsilon: floats, Adam's; epsilon None is Keras'.
+        weight_decay: float.
+        weight_decay_pattern: list of strings, one of which is in the name of each weight that decays;
+            None for all. keras-bert heeds it on Keras 2.3 only.
+        amsgrad: bool (https://openreview.net/forum?id=ryQu7f-RZ).
+        name: str, of the optimizer, on those Kerases that name them.
+    """
+
+    # what the three kinds below share: arguments, config and the formula
 
     def __init__(self, decay_steps, warmup_steps, min_lr=0.0, learning_rate=0.001, beta_1=0.9, beta_2=0.999,
                  epsilon=1e-7, weight_decay=0.0, weight_decay_pattern=None, amsgrad=False, name='AdamWarmup', **kwargs):
@@ -72,6 +89,8 @@ class _AdamWarmup(_Adam):
 
 if _HAS_UPDATE_STEP:
     class BertAdamWarmup(_AdamWarmup):
+        __doc__ = _AdamWarmup.__doc__
+
         def update_step(self, gradient, variable, learning_rate=None):
             if learning_rate is None:  # tf.keras
                 index, learning_rate = self._index_dict[self._var_key(variable)], self.learning_rate
@@ -86,6 +105,8 @@ if _HAS_UPDATE_STEP:
 
 elif _HAS_APPLY_DENSE:
     class BertAdamWarmup(_AdamWarmup):
+        __doc__ = _AdamWarmup.__doc__
+
         def hyper(self, name):
             return self._get_hyper(name)
 
@@ -100,6 +121,8 @@ elif _HAS_APPLY_DENSE:
 
 else:
     class BertAdamWarmup(_AdamWarmup):
+        __doc__ = _AdamWarmup.__doc__
+
         def get_updates(self, loss, params):
             gradients = self.get_gradients(loss, params)
             slots = [[keras.backend.zeros(keras.backend.int_shape(param), dtype=keras.backend.dtype(param))
@@ -121,22 +144,6 @@ else:
 
         get_updates = getattr(keras.backend, 'symbolic', lambda function: function)(get_updates)
 
-BertAdamWarmup.__doc__ = """keras-bert's AdamWarmup: a learning rate that rises, then falls, and weight decay.
-
-    rate(t) = learning_rate * t / warmup_steps up to t = warmup_steps, then min_lr + (learning_rate -
-    min_lr) * (1 - min(t, decay_steps) / decay_steps). Adam (https://arxiv.org/abs/1412.6980) as Keras
-    has it; the decay is weight_decay * weight, added to the step before it is scaled.
-
-    Args:
-        decay_steps, warmup_steps: numbers of steps, see above.
-        min_lr, learning_rate: floats; `lr` is another name of the second.
-        beta_1, beta_2, epsilon: floats, Adam's; epsilon None is Keras'.
-        weight_decay: float.
-        weight_decay_pattern: list of strings, one of which is in the name of each weight that decays;
-            None for all. keras-bert heeds it on Keras 2.3 only.
-        amsgrad: bool (https://openreview.net/forum?id=ryQu7f-RZ).
-        name: str, of the optimizer, on those Kerases that name them.
-    """
 AdamWarmup = backend.register(BertAdamWarmup)
 
 
