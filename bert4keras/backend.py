@@ -264,10 +264,10 @@ def dtype_name(tensor):
 
 # ------------------------------------------------------------------ what optimizers need
 
-def dense(gradient, indices=None, like=None):
+def dense(gradient, like, indices=None):
     """A gradient as a tensor, where TensorFlow gives that of a gather as rows of the variable `like`."""
-    if _KERAS_3:
-        return kops.convert_to_tensor(gradient, sparse=False)
+    if _KERAS_3:  # adding is what sums rows that are there twice
+        return kops.add(kops.zeros_like(like), gradient) if keras.backend.backend() == 'tensorflow' else gradient
     if indices is not None:
         gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
     return tf.convert_to_tensor(gradient)

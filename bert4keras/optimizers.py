@@ -55,7 +55,7 @@ class _AdamWarmup(_Adam):
         step = kops.cast(iterations, dtype) + 1.0
         learning_rate = self.learning_rate_at(step, learning_rate)
         learning_rate = learning_rate * kops.sqrt(1.0 - kops.power(beta_2, step)) / (1.0 - kops.power(beta_1, step))
-        gradient = backend.dense(gradient)
+        gradient = backend.dense(gradient, variable)
         m = beta_1 * m + (1.0 - beta_1) * gradient
         v = beta_2 * v + (1.0 - beta_2) * kops.square(gradient)
         vhat = None if vhat is None else kops.maximum(vhat, v)
@@ -117,7 +117,7 @@ elif _HAS_APPLY_DENSE:
             return backend.group([target.assign(value) for target, value in zip([variable] + slots, new)])
 
         def _resource_apply_sparse(self, gradient, variable, indices, **_):
-            return self._resource_apply_dense(backend.dense(gradient, indices, variable), variable)
+            return self._resource_apply_dense(backend.dense(gradient, variable, indices), variable)
 
 else:
     class BertAdamWarmup(_AdamWarmup):
