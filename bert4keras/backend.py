@@ -105,13 +105,18 @@ else:
         logical_not = staticmethod(tf.logical_not)
         logical_or = staticmethod(tf.logical_or)
         matmul = staticmethod(tf.matmul)
+        max = staticmethod(keras.backend.max)
+        maximum = staticmethod(tf.maximum)
         mean = staticmethod(keras.backend.mean)
+        minimum = staticmethod(tf.minimum)
         not_equal = staticmethod(tf.not_equal)
+        power = staticmethod(tf.pow)
         relu = staticmethod(tf.nn.relu)
         reshape = staticmethod(tf.reshape)
         rsqrt = staticmethod(tf.math.rsqrt)
         sigmoid = staticmethod(tf.math.sigmoid)
         softmax = staticmethod(tf.nn.softmax)
+        sqrt = staticmethod(tf.sqrt)
         square = staticmethod(tf.square)
         take = staticmethod(tf.gather)
         tanh = staticmethod(tf.math.tanh)
@@ -172,6 +177,14 @@ def register(cls):
     # The bare name too: files of the Kerases that cannot qualify hold it. It is one that Keras lacks.
     keras.utils.get_custom_objects()[cls.__name__] = cls
     return package_qualified(package='bert4keras')(cls) if package_qualified else cls
+
+
+def custom_object(name):
+    """The custom object registered as `name`, scopes included (`load_model` opens one), or None."""
+    for module in (getattr(keras, 'saving', None), keras.utils):
+        if hasattr(module, 'get_registered_object'):
+            return module.get_registered_object(name)
+    return keras.utils.get_custom_objects().get(name)
 
 
 def _policy():
@@ -265,6 +278,32 @@ def set_values(pairs):
             variable.assign(copy)
     else:
         keras.backend.batch_set_value([(variable, np.asarray(value)) for variable, value in pairs])
+
+
+def dtype_name(tensor):
+    """The dtype of a tensor or variable, a name."""
+    return keras.backend.standardize_dtype(tensor.dtype) if _KERAS_3 else tensor.dtype.base_dtype.name
+
+
+# ------------------------------------------------------------------ what optimizers need
+
+def dense(gradient, like, indices=None):
+    """A gradient as a tensor, where TensorFlow gives that of a gather as rows of the variable `like`."""
+    if _KERAS_3:  # adding is what sums rows that are there twice
+        return kops.add(kops.zeros_like(like), gradient) if keras.backend.backend() == 'tensorflow' else gradient
+    if indices is not None:
+        gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
+    return tf.convert_to_tensor(gradient)
+
+
+def group(operations):
+    """One operation for several, on TensorFlow."""
+    return tf.group(*operations)
+
+
+def after(tensors):
+    """A context: what is made in it runs when all the tensors are computed, in graphs of TensorFlow."""
+    return tf.control_dependencies(tensors)
 
 
 # ------------------------------------------------------------------ defaults of this process

@@ -34,7 +34,9 @@ ACTIVATIONS = {
 
 
 def get_activation(name):
-    """The function of an activation's name, a key of ACTIVATIONS."""
+    """The function of an activation's name, a key of ACTIVATIONS; a function is returned as it is."""
+    if callable(name):
+        return name
     if name not in ACTIVATIONS:
         raise ValueError('unknown activation %r; known are %s' % (name, ', '.join(sorted(ACTIVATIONS))))
     return ACTIVATIONS[name]
@@ -321,16 +323,20 @@ class BertSelfAttention(BertLayer):
 
     def call(self, inputs, training=None):
         x, mask = inputs
-        query = self.split_heads(affine(x, self.query_kernel, self.query_bias))  # [B, N, T, H]
-        key = self.split_heads(affine(x, self.key_kernel, self.key_bias))  # [B, N, T, H]
-        value = self.split_heads(affine(x, self.value_kernel, self.value_bias))  # [B, N, T, H]
+        query = self.split_heads(self.project(x, self.query_kernel, self.query_bias))  # [B, N, T, H]
+        key = self.split_heads(self.project(x, self.key_kernel, self.key_bias))  # [B, N, T, H]
+        value = self.split_heads(self.project(x, self.value_kernel, self.value_bias))  # [B, N, T, H]
         probabilities = self.attention_probabilities(query, key, mask)  # [B, N, T, T]
         if self.dropout is not None:
             probabilities = self.dropout(probabilities, training=training)
         context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, T, H]
         context = kops.transpose(context, (0, 2, 1, 3))  # [B, T, N, H]
         context = kops.reshape(context, (-1, kops.shape(context)[1], int(self.output_kernel.shape[0])))
-        return affine(context, self.output_kernel, self.output_bias)  # [B, T, D]
+        return self.project(context, self.output_kernel, self.output_bias)  # [B, T, D]
+
+    def project(self, x, kernel, bias):
+        """The affine map behind queries, keys, values and the output: [B, T, D] -> [B, T, D]."""
+        return affine(x, kernel, bias)
 
     def split_heads(self, x):
         """[B, T, D] -> [B, N, T, H]."""

@@ -1,0 +1,376 @@
+# -*- coding: utf-8 -*-
+"""The layers of the drop-in for keras-bert: ours, with keras-bert's arguments and Keras masks.
+
+Our classes have names that neither Keras nor keras-bert has; `keras_bert.get_custom_objects()` says
+which stands for which of keras-bert's. The configs that keras-bert saved build them.
+
+In `keras_bert.get_model` the attention masks padding by the ids themselves. The Keras masks that the
+layers hand on are for what users put on top, and for the files that keras-bert saved, whose graphs
+have nothing else.
+
+Shapes: B batch, T tokens, D hidden, E embedding, V vocabulary.
+"""
+from __future__ import absolute_import, division, print_function
+
+import re
+
+from bert4keras import backend
+from bert4keras.backend import keras, kops
+from bert4keras.layers import (ACTIVATIONS, BertDense, BertFeedForward, BertFirstToken, BertLayer, BertLayerNorm,
+                               BertPositionEmbedding, BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding,
+                               BertTokenProbability)
+
+STRINGS = (str, type(u''))
+
+
+@backend.register
+def gelu_tanh(x):
+    """The GELU of keras-bert 0.83 and later: by tanh (https://arxiv.org/abs/1606.08415)."""
+    return kops.gelu(x, approximate=True)
+
+
+@backend.register
+def gelu_erf(x):
+    """The GELU of keras-bert up to 0.82: exact, by the error function."""
+    return kops.gelu(x, approximate=False)
+
+
+gelu = gelu_tanh
+
+
+def to_activation(given):
+    """What our layers take for an activation as keras-bert's take it: a key of ACTIVATIONS, or a function."""
+    if isinstance(given, STRINGS) and given == 'gelu':
+        given = backend.custom_object('gelu') or gelu  # Keras' own gelu is the exact one
+    if given is None or given is gelu or given is gelu_erf:
+        return {None: 'linear', gelu: 'gelu_tanh', gelu_erf: 'gelu_erf'}[given]
+    return given if isinstance(given, STRINGS) and given in ACTIVATIONS else keras.activations.get(given)
+
+
+_OPTION = re.compile(r'(?!activity_)(\w+_)?(initializer|regularizer|constraint)$')
+
+
+def _has_list(shapes):
+    """Whether the shape, or mask, of a layer's inputs is that of a list of them."""
+    return hasattr(shapes[0], '__len__')
+
+
+class _KerasBertLayer(object):
+    """keras-bert's arguments for a layer of ours, and Keras masks, handed on as they come.
+
+    Args: ours, or those of keras-bert's layer: see `renamed` and `fixed`, and also `X_initializer`,
+    `X_regularizer` and `X_constraint` of the weights whose names end in X.
+    """
+
+    arguments = ()  # what may be given by position
+    renamed = {}  # keras-bert's name of an argument: ours
+    fixed = {}  # keras-bert's arguments whose one value here it is
+    initial = 'glorot_normal'  # of tables and kernels
+
+    def __init__(self, *args, **kwargs):
+        kwargs.update(zip(self.arguments, args))
+        for name, only in dict(self.fixed, activity_regularizer=None, input_length=None).items():
+            if kwargs.pop(name, only) != only:
+                raise ValueError('%s can only have %s=%r here' % (type(self).__name__, name, only))
+        options = {name: kwargs.pop(name) for name in list(kwargs) if _OPTION.match(name)}
+        if 'activation' in kwargs:
+            kwargs['activation'] = to_activation(kwargs['activation'])
+        super(_KerasBertLayer, self).__init__(**{self.renamed.get(name, name): value
+                                                 for name, value in kwargs.items()})
+        self.options = {name: value for name, value in options.items() if value is not None}
+        self.supports_masking = True
+
+    def option(self, weight, what):
+        """The initializer, regularizer or constraint that was given for a weight, or None."""
+        own = '%s_%s' % (weight.rsplit('_', 1)[-1], what)
+        given = self.options.get(own, self.options.get(what))
+        return given and getattr(keras, what + 's').get(given)
+
+    def add_parameter(self, name, shape, initial='normal'):
+        given = self.option(name, 'initializer')
+        if initial == 'normal' and given is None:
+            given = keras.initializers.get(self.initial)
+        return super(_KerasBertLayer, self).add_parameter(name, shape, given or initial)
+
+    def add_weight(self, **kwargs):
+        for what in ('regularizer', 'constraint'):
+            kwargs[what] = self.option(kwargs['name'], what)
+        return super(_KerasBertLayer, self).add_weight(**kwargs)
+
+    def compute_mask(self, inputs, mask=None):
+        return mask[0] if isinstance(mask, (list, tuple)) else mask
+
+    def get_config(self):
+        config = super(_KerasBertLayer, self).get_config()
+        for name, given in self.options.items():
+            module = getattr(keras, _OPTION.match(name).group(2) + 's')
+            config[name] = module.serialize(module.get(given))
+        if callable(config.get('activation')):
+            config['activation'] = keras.activations.serialize(config['activation'])
+        return config
+
+
+@backend.register
+class KerasBertTokenEmbedding(_KerasBertLayer, BertTokenEmbedding):
+    """keras-bert's TokenEmbedding; with `mask_zero` the Keras mask is where the ids are not 0."""
+
+    arguments, initial = ('input_dim', 'output_dim'), 'uniform'
+    renamed = {'input_dim': 'vocab_size', 'output_dim': 'embedding_size'}
+
+    def __init__(self, *args, **kwargs):
+        mask_zero = kwargs.pop('mask_zero', False)
+        super(KerasBertTokenEmbedding, self).__init__(*args, **kwargs)
+        self.mask_zero = mask_zero
+
+    def compute_mask(self, inputs, mask=None):
+        return [kops.not_equal(inputs, 0) if self.mask_zero else None, None]
+
+    def get_config(self):
+        return dict(super(KerasBertTokenEmbedding, self).get_config(), mask_zero=self.mask_zero)
+
+
+@backend.register
+class KerasBertSegmentEmbedding(_KerasBertLayer, BertSegmentEmbedding):
+    """The segment embedding, drawn as keras-bert draws it."""
+
+    initial = 'uniform'
+
+
+@backend.register
+class KerasBertPositionEmbedding(_KerasBertLayer, BertPositionEmbedding):
+    """PositionEmbedding of keras-pos-embd, in the one mode that BERT uses, 'add'."""
+
+    initial = 'uniform'
+    renamed = {'input_dim': 'max_position_embeddings'}
+    fixed = {'mode': 'add', 'mask_zero': False}
+
+    def __init__(self, *args, **kwargs):
+        kwargs.pop('output_dim', None)  # the input's last axis
+        if 'mode' in kwargs:  # Keras 3, opening an h5 file, takes the string for the function keras.layers.add
+            kwargs['mode'] = getattr(kwargs['mode'], '__name__', kwargs['mode'])
+        super(KerasBertPositionEmbedding, self).__init__(*args, **kwargs)
+
+
+@backend.register
+class KerasBertNorm(_KerasBertLayer, BertLayerNorm):
+    """LayerNormalization of keras-layer-normalization, whose epsilon is the square of Keras'."""
+
+    fixed = {'center': True, 'scale': True}
+
+    def __init__(self, epsilon=None, **kwargs):
+        epsilon = keras.backend.epsilon() ** 2 if epsilon is None else epsilon
+        super(KerasBertNorm, self).__init__(epsilon=epsilon, **kwargs)
+
+
+@backend.register
+class KerasBertAttention(_KerasBertLayer, BertSelfAttention):
+    """MultiHeadAttention of keras-multi-head, as self-attention.
+
+    Args:
+        head_num: int, of heads.
+        activation: behind each of its affine maps; keras-bert's default in a BERT is None.
+
+    Call: [x [B, T, D], token ids [B, T]], 0 being padding, or x alone with its Keras mask -> [B, T, D].
+    """
+
+    arguments = ('head_num', 'activation')
+    renamed = {'head_num': 'num_attention_heads'}
+    fixed = {'use_bias': True, 'history_only': False}
+
+    def __init__(self, *args, **kwargs):
+        activation = kwargs.pop('activation', 'linear')
+        super(KerasBertAttention, self).__init__(*args, **kwargs)
+        self.activation = to_activation(activation)
+
+    def build(self, input_shape):
+        super(KerasBertAttention, self).build(input_shape if _has_list(input_shape) else [input_shape])
+
+    def project(self, x, kernel, bias):
+        """The affine map, with the activation behind it."""
+        y = super(KerasBertAttention, self).project(x, kernel, bias)
+        return self.activation(y) if callable(self.activation) else ACTIVATIONS[self.activation](y)
+
+    def call(self, inputs, mask=None, training=None):
+        if isinstance(inputs, (list, tuple)):
+            inputs, token_ids = inputs
+            mask = kops.not_equal(token_ids, 0)
+        elif mask is None:
+            mask = kops.expand_dims(kops.arange(kops.shape(inputs)[1]) >= 0, 0)
+        visible = kops.expand_dims(mask, 1)  # [B, 1, T]
+        return super(KerasBertAttention, self).call([inputs, visible], training=training)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0] if _has_list(input_shape) else input_shape)
+
+    def get_config(self):
+        activation = self.activation
+        if callable(activation):
+            activation = keras.activations.serialize(activation)
+        return dict(super(KerasBertAttention, self).get_config(), activation=activation)
+
+
+@backend.register
+class KerasBertFeedForward(_KerasBertLayer, BertFeedForward):
+    """FeedForward of keras-position-wise-feed-forward."""
+
+    arguments = ('units', 'activation')
+    renamed = {'units': 'intermediate_size'}
+    fixed = {'use_bias': True, 'dropout_rate': 0.0}
+
+
+@backend.register
+class KerasBertDense(_KerasBertLayer, BertDense):
+    """The dense layers of keras-bert's heads."""
+
+    initial = 'glorot_uniform'
+
+
+@backend.register
+class KerasBertEmbeddingSimilarity(_KerasBertLayer, BertTokenProbability):
+    """keras-bert's EmbeddingSimilarity: see `BertTokenProbability`."""
+
+    arguments = ('initializer', 'regularizer', 'constraint')
+
+
+@backend.register
+class KerasBertMasked(_KerasBertLayer, BertLayer):
+    """keras-bert's Masked: hands its first input on, with a Keras mask for the loss.
+
+    Args:
+        return_masked: whether to put out the mask too.
+
+    Call: [x [B, T, ...], wanted [B, T]] -> x, whose mask is where `wanted` is not 0 and x has a mask;
+    with `return_masked` [x, that mask as floats].
+    """
+
+    full_precision = True
+    arguments = ('return_masked',)
+
+    def __init__(self, *args, **kwargs):
+        kwargs.update(zip(self.arguments, args))
+        return_masked = kwargs.pop('return_masked', False)
+        super(KerasBertMasked, self).__init__(**kwargs)
+        self.return_masked = return_masked
+
+    def compute_mask(self, inputs, mask=None):
+        wanted = kops.not_equal(inputs[1], 0)
+        if mask is not None and mask[0] is not None:
+            wanted = kops.logical_and(wanted, mask[0])
+        return [wanted, None] if self.return_masked else wanted
+
+    def call(self, inputs, mask=None):
+        x = inputs[0] + 0  # a tensor of its own, that can have its own mask
+        if not self.return_masked:
+            return x
+        return [x, kops.cast(self.compute_mask(inputs, mask)[0], backend.compute_dtype(self))]
+
+    def compute_output_shape(self, input_shape):
+        x, wanted = [tuple(shape) for shape in input_shape]
+        return [x, wanted] if self.return_masked else x
+
+    def get_config(self):
+        return dict(super(KerasBertMasked, self).get_config(), return_masked=self.return_masked)
+
+
+@backend.register
+class KerasBertExtract(_KerasBertLayer, BertFirstToken):
+    """keras-bert's Extract: the hidden state at a position, [B, T, D] -> [B, D]."""
+
+    arguments = ('index',)
+
+    def __init__(self, *args, **kwargs):
+        kwargs.update(zip(self.arguments, args))
+        index = kwargs.pop('index')
+        super(KerasBertExtract, self).__init__(**kwargs)
+        self.index = index
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def call(self, inputs):
+        return inputs[:, self.index]
+
+    def get_config(self):
+        return dict(super(KerasBertExtract, self).get_config(), index=self.index)
+
+
+@backend.register
+class KerasBertTaskEmbedding(_KerasBertLayer, BertTokenEmbedding):
+    """keras-bert's TaskEmbedding: adds the embedding of a task to every position.
+
+    Args:
+        input_dim: int, number of tasks. output_dim: int, E.
+        mask_zero: whether task 0 adds nothing.
+
+    Call: [x [B, T, E], tasks [B, 1]] -> [B, T, E].
+    """
+
+    arguments, initial = ('input_dim', 'output_dim'), 'uniform'
+    renamed = KerasBertTokenEmbedding.renamed
+
+    def __init__(self, *args, **kwargs):
+        mask_zero = kwargs.pop('mask_zero', False)
+        super(KerasBertTaskEmbedding, self).__init__(*args, **kwargs)
+        self.mask_zero = mask_zero
+
+    def call(self, inputs):
+        x, tasks = inputs
+        added, _ = super(KerasBertTaskEmbedding, self).call(tasks)  # [B, 1, E]
+        if self.mask_zero:
+            added = added * kops.cast(kops.expand_dims(kops.not_equal(tasks, 0), -1), added.dtype)
+        return x + added
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0])
+
+    def get_config(self):
+        return dict(super(KerasBertTaskEmbedding, self).get_config(), mask_zero=self.mask_zero)
+
+
+@backend.register
+class KerasBertMaskedConv1D(keras.layers.Conv1D):
+    """keras-bert's MaskedConv1D: sees zeros at masked positions, and hands the mask on, as it shrinks."""
+
+    def __init__(self, **kwargs):
+        super(KerasBertMaskedConv1D, self).__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, mask=None):
+        if mask is not None and self.padding == 'valid':
+            mask = mask[:, self.kernel_size[0] // 2 * self.dilation_rate[0] * 2:]
+        return mask
+
+    def call(self, inputs, mask=None):
+        if mask is not None:
+            inputs = inputs * kops.cast(kops.expand_dims(mask, -1), inputs.dtype)
+        return super(KerasBertMaskedConv1D, self).call(inputs)
+
+
+@backend.register
+class KerasBertMaskedGlobalMaxPool1D(_KerasBertLayer, BertLayer):
+    """keras-bert's MaskedGlobalMaxPool1D: the maximum over the positions of the mask, [B, T, D] -> [B, D]."""
+
+    full_precision = True
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def call(self, inputs, mask=None):
+        if mask is not None:
+            inputs = inputs - (1.0 - kops.cast(kops.expand_dims(mask, -1), inputs.dtype)) * 1e6
+        return kops.max(inputs, axis=-2)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[2])
+
+
+@backend.register
+class KerasBertAdd(keras.layers.Add):
+    """Keras' Add, with Keras 2's mask: those inputs that have one decide. Keras 3 wants one of each."""
+
+    def compute_mask(self, inputs, mask=None):
+        known = [one for one in mask or () if one is not None]
+        merged = known[0] if known else None
+        for one in known[1:]:
+            merged = kops.logical_and(merged, one)
+        return merged

@@ -1,0 +1,112 @@
+# -*- coding: utf-8 -*-
+"""The drop-in against keras-bert in one process: order, outputs, losses, steps, embeddings, files.
+
+Needs keras-bert, so no row of Keras 3. Both models get the same weights by `set_weights`.
+"""
+from __future__ import absolute_import, division, print_function
+
+import os
+
+import numpy as np
+import pytest
+
+from bert4keras import keras_bert as ours
+from bert4keras.backend import keras
+from bert4keras.tokenizer import save_vocab
+from measure import check, real_positions
+
+theirs = pytest.importorskip('keras_bert', reason='keras-bert is not installed')
+
+SIZES = {'token_num': 23, 'pos_num': 11, 'embed_dim': 12, 'transformer_num': 3, 'head_num': 3, 'feed_forward_dim': 17}
+RANDOM = np.random.RandomState(0)
+IDS = RANDOM.randint(1, 23, (5, 9)) * (np.arange(9) < np.array([[9], [6], [3], [1], [9]]))
+SEGMENTS, MASKED = RANDOM.randint(0, 2, (5, 9)), RANDOM.randint(0, 2, (5, 9))
+CASES = [
+    {'seq_len': 9},
+    {'seq_len': None, 'attention_activation': 'gelu', 'trainable': False},
+    {'seq_len': 9, 'training': False},
+    {'seq_len': None, 'training': False, 'output_layer_num': 2, 'use_task_embed': True, 'task_num': 3},
+    {'seq_len': 9, 'training': False, 'output_layer_num': [0, -1, 1], 'dropout_rate': 0.0,
+     'feed_forward_activation': 'relu'},
+]
+
+
+def build(**arguments):
+    """(keras-bert's model, ours) with the same weights, from get_model's arguments."""
+    models = [package.get_model(**dict(SIZES, **arguments)) for package in (theirs, ours)]
+    if not arguments.get('training', True):
+        models = [keras.models.Model(*model) for model in models]
+    models[1].set_weights([RANDOM.normal(0, 0.4, weight.shape) for weight in models[0].get_weights()])
+    models[0].set_weights(models[1].get_weights())
+    return models
+
+
+@pytest.mark.parametrize('arguments', CASES, ids=str)
+def test_models_are_interchangeable(arguments):
+    """Names and order of layers, inputs and outputs, shapes of weights in order, what is trainable, outputs."""
+    peer, model = build(**arguments)
+    for of_model in (lambda m: [layer.name for layer in m.layers], lambda m: [layer.trainable for layer in m.layers],
+                     lambda m: m.input_names, lambda m: m.output_names, lambda m: str(m.output_shape),
+                     lambda m: [weight.shape for weight in m.get_weights()]):
+        assert of_model(model) == of_model(peer)
+    inputs = [IDS, SEGMENTS] + [np.arange(5)[:, None] % 3] * ('task_num' in arguments)
+    inputs += [MASKED] * arguments.get('training', True)
+    outputs = [m.predict(inputs) for m in (model, peer)]
+    outputs = [output if isinstance(output, list) else [output] for output in outputs]
+    for number, (one, other) in enumerate(zip(*outputs)):
+        check('keras-bert output %d' % number, real_positions(one, IDS), real_positions(other, IDS), 1e-5)
+
+
+def test_a_fine_tune_is_reproduced_step_by_step():
+    """The masked loss of MLM and NSP, 8 steps of plain SGD, no dropout: the same loss at each."""
+    models = build(seq_len=9, dropout_rate=0.0)
+    labels = [RANDOM.randint(0, 23, (5, 9, 1)), RANDOM.randint(0, 2, (5, 1))]
+    losses = []
+    for model in models:
+        model.compile(keras.optimizers.SGD(0.05), 'sparse_categorical_crossentropy')
+        losses.append([model.train_on_batch([IDS, SEGMENTS, MASKED], labels)[0] for _ in range(8)])
+    check('keras-bert loss SGD', losses[1], losses[0], 1e-4)
+    assert losses[0][-1] < losses[0][0]
+
+
+def test_a_file_that_it_saves_opens(tmp_path):
+    """load_model with our custom objects: the same outputs."""
+    peer, _ = build(seq_len=9, attention_activation='gelu')
+    path = os.path.join(str(tmp_path), 'theirs.h5')
+    peer.save(path)
+    model = keras.models.load_model(path, custom_objects=ours.get_custom_objects())
+    for one, other in zip(model.predict([IDS, SEGMENTS, MASKED]), peer.predict([IDS, SEGMENTS, MASKED])):
+        check('keras-bert h5', real_positions(one, IDS), real_positions(other, IDS), 1e-5)
+
+
+WORDS = ['word%d' % number for number in range(90)]
+
+
+@pytest.mark.parametrize('arguments', [{}, {'poolings': 'POOL_NSP', 'batch_size': 1}, {'cut_embed': False}, {
+    'poolings': ['POOL_MAX', 'POOL_NSP', 'POOL_AVE'], 'output_layer_num': 2, 'batch_size': 5}], ids=str)
+def test_embeddings(release, arguments):
+    """Texts and pairs, too long ones and empty ones: the same arrays in the same order."""
+    save_vocab(os.path.join(release[0], 'vocab.txt'), {
+        token: number for number, token in enumerate(['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + WORDS)})
+    texts = [' '.join(RANDOM.choice(WORDS, size)) for size in RANDOM.randint(0, 20, 11)]
+    texts += [(texts[0], texts[1]), (texts[2], '')]
+    results = [package.extract_embeddings(release[0], texts, **arguments) for package in (ours, theirs)]
+    assert len(results[0]) == len(results[1]) == 13
+    for one, other in zip(*results):
+        check('keras-bert embeddings', one, other, 2e-5)
+
+
+def test_batches_for_pretraining():
+    """The same seed of numpy.random, the same batch, of the same types."""
+    tokens = ['', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] + WORDS
+    token_dict = {token: number for number, token in enumerate(tokens)}
+    pairs = [[list(RANDOM.choice(WORDS, 5)), list(RANDOM.choice(WORDS, 4))] for _ in range(7)]
+    for arguments in ({}, {'seq_len': 8, 'swap_sentence_rate': 0.0},
+                      {'seq_len': 13, 'mask_rate': 0.5, 'force_mask': False}):
+        batches = []
+        for package in (ours, theirs):
+            np.random.seed(11)
+            batches.append(sum(package.gen_batch_inputs(pairs, token_dict, tokens, **arguments), []))
+        for one, other in zip(*batches):
+            np.testing.assert_array_equal(one, other)
+            assert one.dtype == other.dtype
