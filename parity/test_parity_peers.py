@@ -118,11 +118,12 @@ def exact(answer_of):
 
     def ask(question):
         if question.name not in cache:
-            rounded = reference.answer(question, 'float32')
-            cache[question.name] = collections.OrderedDict(
-                (name, (array, measure.tolerance(measure.difference(rounded[name], array),
-                                                 2e-5 if question.real else 1e-5)))
-                for name, array in answer_of(reference, question).items())
+            cache[question.name] = collections.OrderedDict()
+            rounded, floor = reference.answer(question, 'float32'), 0.0
+            for name, array in answer_of(reference, question).items():
+                # what a layer is given is already off by this much, even where few positions show it
+                floor = max(floor, 0.0 if name.endswith('-Proba') else measure.difference(rounded[name], array))
+                cache[question.name][name] = array, measure.tolerance(floor, 2e-5 if question.real else 1e-5)
         return cache[question.name]
     return ask
 
