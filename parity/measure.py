@@ -2,9 +2,9 @@
 """How two implementations are compared: max |difference| against what rounding alone explains.
 
 The floor of a tensor is the distance of a float32 NumPy run from the float64 one, for the same weights
-and ids. A float32 implementation may be off by 4 times that and never by more than 1e-5 (2e-5 on the
-hidden states of real weights), because two right ones sum in different orders. Probabilities and
-gradients may differ by 1e-4 of their size.
+and ids, or that of a layer before it if that is larger. A float32 implementation may be off by 4 times
+that and never by more than 1e-5 (2e-5 on the hidden states of real weights), because two right ones sum
+in different orders. Probabilities and gradients may differ by 1e-4 of their size.
 """
 from __future__ import absolute_import, division, print_function
 

@@ -170,7 +170,7 @@ def read_answers(directory, rows, question):
         path = os.path.join(directory, row + '.npz')
         if os.path.exists(path):
             with np.load(path) as arrays:
-                if arrays['fingerprint'].item() != question.fingerprint():
+                if str(arrays['fingerprint'].astype('U64')) != question.fingerprint():  # Python 2 wrote bytes
                     raise ValueError('%s answers another question: run that row again' % path)
                 answers[row] = {key: arrays[key] for key in arrays.files if key != 'fingerprint'}
     return answers

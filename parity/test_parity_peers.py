@@ -12,6 +12,7 @@ import pytest
 import measure
 import results
 import training
+from bert4keras.backend import keras
 from peers import PEERS, ours, reference
 from questions import STEPS, Question, common_questions, release_question
 
@@ -117,11 +118,12 @@ def exact(answer_of):
 
     def ask(question):
         if question.name not in cache:
-            rounded = reference.answer(question, 'float32')
-            cache[question.name] = collections.OrderedDict(
-                (name, (array, measure.tolerance(measure.difference(rounded[name], array),
-                                                 2e-5 if question.real else 1e-5)))
-                for name, array in answer_of(reference, question).items())
+            cache[question.name] = collections.OrderedDict()
+            rounded, floor = reference.answer(question, 'float32'), 0.0
+            for name, array in answer_of(reference, question).items():
+                # what a layer is given is already off by this much, even where few positions show it
+                floor = max(floor, 0.0 if name.endswith('-Proba') else measure.difference(rounded[name], array))
+                cache[question.name][name] = array, measure.tolerance(floor, 2e-5 if question.real else 1e-5)
         return cache[question.name]
     return ask
 
@@ -196,6 +198,19 @@ def test_gradients_equal_the_slope_of_the_float64_loss(trained, answer_of):
             measure.check('%s, float64, gradient: %s' % (trained.name, name), mine, theirs, measure.RELATIVE,
                           measured=abs(mine - theirs) / size, checkpoint=trained.name, peer='float64',
                           kind='gradient')
+
+
+def test_the_adam_of_this_keras_takes_the_steps_of_our_gradients(trained):
+    """Ten steps of its own Adam end where Adam in NumPy does: repeated ids in a batch add up, in both tables."""
+    if not any(hasattr(keras.optimizers.Adam, name) for name in ('update_step', '_resource_apply_dense')):
+        pytest.skip('the Adam of this Keras is not reproducible in a graph')
+    trainer = ours.trainer(trained)
+    start = trainer.read()
+    expected = trainer.train(start, training.adam_of_keras)
+    for name, mine in trainer.train_by_keras(start).items():
+        measured = measure.difference(mine, expected[name]) / (10 * training.ADAM_RATE)
+        measure.check('%s, own Adam: %s' % (trained.name, name), mine, expected[name],
+                      training.allowed(name, '10 Adam steps'), measured=measured)
 
 
 def test_the_answer_is_kept_for_the_other_rows(trained, answer_of):

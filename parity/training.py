@@ -36,6 +36,14 @@ def adam(state, step, gradient):
     return -ADAM_RATE * (first / (1 - BETA_1 ** step)) / (np.sqrt(second / (1 - BETA_2 ** step)) + EPSILON)
 
 
+def adam_of_keras(state, step, gradient):
+    """The change of a weight by Keras' Adam, which adds epsilon before it corrects the moments."""
+    corrected = np.sqrt(1 - BETA_2 ** step)
+    adam(state, step, gradient)
+    first, second = state['moments']
+    return -ADAM_RATE * corrected / (1 - BETA_1 ** step) * first / (np.sqrt(second) + EPSILON)
+
+
 class Trainer(object):
     """Trains a Keras model of the MLM probabilities on one batch.
 
@@ -48,11 +56,12 @@ class Trainer(object):
 
     def __init__(self, keras, model, names, batch, labels):
         ops = getattr(keras, 'ops', keras.backend)
-        self.model, self.batch, self.labels = model, list(batch), labels
+        self.keras, self.model, self.batch, self.labels = keras, model, list(batch), labels
         named = {id(weight): name for layer, layer_names in names.items()
                  for weight, name in zip(model.get_layer(layer).weights, layer_names)}
         self.names = [named[id(weight)] for weight in model.weights]
-        model.compile(keras.optimizers.SGD(RATE), lambda y, p: -ops.sum(y * ops.log(p), axis=-1))
+        self.loss = lambda y, p: -ops.sum(y * ops.log(p), axis=-1)
+        model.compile(keras.optimizers.SGD(RATE), self.loss)
 
     def read(self):
         """OrderedDict {Google's name: float64 array} of the weights."""
@@ -82,6 +91,15 @@ class Trainer(object):
                 (name, np.float64(np.float32(value + rule(states[name], step, gradients[name]))))
                 for name, value in values.items())
         return values
+
+    def train_by_keras(self, start, steps=10):
+        """The weights after some steps of this Keras' own Adam; `gradients` is of no use afterwards."""
+        self.write(start)
+        optimizer = self.keras.optimizers.Adam(ADAM_RATE, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON)
+        self.model.compile(optimizer, self.loss)
+        for _ in range(steps):
+            self.model.train_on_batch(self.batch, self.labels)
+        return self.read()
 
     def answer(self):
         """The part of an answer that is about training; see questions.py."""

@@ -17,7 +17,14 @@ def answer(question):
                             with_mlm='MLM-Proba' in layers, return_keras_model=False)
     answer = collect(layers, question.batches, layer_function(bert.model, layers))
     if question.trains:
-        names = BertModel(question.config, with_mlm=True).variable_names()
-        words = keras.models.Model(bert.model.inputs, bert.model.get_layer('MLM-Proba').output)
-        answer.update(Trainer(keras, words, names, question.batches[-1], question.labels()).answer())
+        answer.update(trainer(question, bert.model).answer())
     return answer
+
+
+def trainer(question, model=None):
+    """The Trainer of our model of a question, of the whole `model` or of one with the MLM head alone."""
+    config, checkpoint = question.config, question.checkpoint
+    model = model or build_bert_model(config, checkpoint, gelu=question.gelu, with_mlm=True)
+    words = keras.models.Model(model.inputs, model.get_layer('MLM-Proba').output)
+    names = BertModel(config, with_mlm=True).variable_names()
+    return Trainer(keras, words, names, question.batches[-1], question.labels())
