@@ -29,7 +29,7 @@ from bert4keras.checkpoint import open_checkpoint
 from bert4keras.families import read_config
 from bert4keras.keras_bert_layers import (
     STRINGS, KerasBertAdd, KerasBertAttention, KerasBertDense, KerasBertEmbeddingSimilarity as EmbeddingSimilarity,
-    KerasBertExtract as Extract, KerasBertFeedForward, KerasBertMasked as Masked,
+    KerasBertExtract as Extract, KerasBertFeedForward, KerasBertGeluDense, KerasBertMasked as Masked,
     KerasBertMaskedConv1D as MaskedConv1D, KerasBertMaskedGlobalMaxPool1D as MaskedGlobalMaxPool1D, KerasBertNorm,
     KerasBertPositionEmbedding, KerasBertSegmentEmbedding, KerasBertTaskEmbedding as TaskEmbedding,
     KerasBertTokenEmbedding as TokenEmbedding, gelu, gelu_erf, to_activation)
@@ -284,7 +284,7 @@ def get_custom_objects(gelu='tanh'):
 
     Returns:
         dict from keras-bert's names to our classes. It also has Add, because that of Keras 3 would drop
-        the mask of the tokens.
+        the mask of the tokens, and Dense, which some Kerases cannot reload with a GELU of ours.
     """
     return {'gelu': {'tanh': globals()['gelu'], 'erf': gelu_erf}[gelu], 'LayerNormalization': KerasBertNorm,
             'MultiHeadAttention': KerasBertAttention, 'FeedForward': KerasBertFeedForward,
@@ -292,7 +292,7 @@ def get_custom_objects(gelu='tanh'):
             'EmbeddingRet': TokenEmbedding, 'EmbeddingSimilarity': EmbeddingSimilarity,
             'EmbeddingSim': EmbeddingSimilarity, 'TaskEmbedding': TaskEmbedding, 'Masked': Masked,
             'Extract': Extract, 'AdamWarmup': AdamWarmup, 'MaskedConv1D': MaskedConv1D,
-            'MaskedGlobalMaxPool1D': MaskedGlobalMaxPool1D, 'Add': KerasBertAdd}
+            'MaskedGlobalMaxPool1D': MaskedGlobalMaxPool1D, 'Add': KerasBertAdd, 'Dense': KerasBertGeluDense}
 
 
 def set_custom_objects():

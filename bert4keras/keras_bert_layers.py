@@ -23,13 +23,11 @@ from bert4keras.layers import (ACTIVATIONS, BertDense, BertFeedForward, BertFirs
 STRINGS = (str, type(u''))
 
 
-@backend.register
 def gelu_tanh(x):
     """The GELU of keras-bert 0.83 and later: by tanh (https://arxiv.org/abs/1606.08415)."""
     return kops.gelu(x, approximate=True)
 
 
-@backend.register
 def gelu_erf(x):
     """The GELU of keras-bert up to 0.82: exact, by the error function."""
     return kops.gelu(x, approximate=False)
@@ -374,3 +372,19 @@ class KerasBertAdd(keras.layers.Add):
         for one in known[1:]:
             merged = kops.logical_and(merged, one)
         return merged
+
+
+@backend.register
+class KerasBertGeluDense(keras.layers.Dense):
+    """Keras' Dense, saved with the name of its GELU: tf.keras 2.15 and tf_keras cannot reload functions."""
+
+    def __init__(self, units, activation=None, **kwargs):
+        ours = {'gelu': backend.custom_object('gelu'), 'gelu_tanh': gelu_tanh, 'gelu_erf': gelu_erf}
+        if isinstance(activation, STRINGS):
+            activation = ours.get(activation) or activation
+        super(KerasBertGeluDense, self).__init__(units, activation=activation, **kwargs)
+
+    def get_config(self):
+        name = {gelu_tanh: 'gelu_tanh', gelu_erf: 'gelu_erf'}.get(self.activation)
+        config = super(KerasBertGeluDense, self).get_config()
+        return dict(config, activation=name) if name else config
