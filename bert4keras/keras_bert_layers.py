@@ -45,7 +45,8 @@ def to_activation(given):
     return given if isinstance(given, STRINGS) and given in ACTIVATIONS else keras.activations.get(given)
 
 
-_OPTION = re.compile(r'(?!activity_)(\w+_)?(initializer|regularizer|constraint)$')
+_MODULES = {'initializer': keras.initializers, 'regularizer': keras.regularizers, 'constraint': keras.constraints}
+_OPTION = re.compile(r'(?!activity_)(\w+_)?(%s)$' % '|'.join(_MODULES))
 
 
 def _has_list(shapes):
@@ -82,7 +83,7 @@ class _KerasBertLayer(object):
         """The initializer, regularizer or constraint that was given for a weight, or None."""
         own = '%s_%s' % (weight.rsplit('_', 1)[-1], what)
         given = self.options.get(own, self.options.get(what))
-        return given and getattr(keras, what + 's').get(given)
+        return given and _MODULES[what].get(given)
 
     def add_parameter(self, name, shape, initial='normal'):
         given = self.option(name, 'initializer')
@@ -101,7 +102,7 @@ class _KerasBertLayer(object):
     def get_config(self):
         config = super(_KerasBertLayer, self).get_config()
         for name, given in self.options.items():
-            module = getattr(keras, _OPTION.match(name).group(2) + 's')
+            module = _MODULES[_OPTION.match(name).group(2)]
             config[name] = module.serialize(module.get(given))
         if callable(config.get('activation')):
             config['activation'] = keras.activations.serialize(config['activation'])

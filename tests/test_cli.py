@@ -85,8 +85,9 @@ def start(*argv, **kwargs):
     """Starts a command line in a fresh process; environment variables may be given as `env`."""
     code = kwargs.pop('code', MAIN)
     kwargs['env'] = dict(os.environ, PYTHONUNBUFFERED='', **kwargs.get('env', {}))
+    # a shell that runs the tests in the background has told them to ignore Ctrl-C
     return subprocess.Popen([sys.executable, '-c', code] + [str(argument) for argument in argv],
-                            stdin=subprocess.PIPE, stdout=kwargs.pop('stdout', subprocess.PIPE),
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), stdin=subprocess.PIPE, stdout=kwargs.pop('stdout', subprocess.PIPE),
                             stderr=subprocess.PIPE, **kwargs)
 
 

@@ -80,14 +80,6 @@ def compile_with_adam(model):
     model.compile(loss='sparse_categorical_crossentropy', optimizer=keras.optimizers.Adam(4e-3))
 
 
-@pytest.fixture(autouse=True)
-def fresh_graph(request):
-    """As in conftest.py, but not behind the many tests that only look at what another process did."""
-    yield
-    if 'opened' not in request.fixturenames:
-        keras.backend.clear_session()
-
-
 @pytest.fixture(scope='module')
 def saved(release, tmp_path_factory):
     """(directory of the saved models, {variant: its outputs}, the losses of the compiled one so far)."""
