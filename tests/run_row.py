@@ -22,7 +22,7 @@ def has_module(name):
 
 def main(arguments):
     """Runs pytest; returns the first exit code that is not 0, after everything ran."""
-    runs = [arguments] if arguments else [['tests'] + (['-n', '2'] if has_module('xdist') else []), ['parity']]
+    runs = [arguments] if arguments else [['tests'] + (['-n', '2', '--dist', 'loadfile'] if has_module('xdist') else []), ['parity']]
     codes = [subprocess.call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + run) for run in runs]
     return next((code for code in codes if code), 0)
 

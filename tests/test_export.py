@@ -1,13 +1,15 @@
 # -*- coding: utf-8 -*-
 """`model.export` on Keras 3: a SavedModel run by TensorFlow, an ONNX file run by onnxruntime.
 
-| engine     | SavedModel                      | ONNX                                                |
-|------------|---------------------------------|-----------------------------------------------------|
-| TensorFlow | any length                      | any length, by tf2onnx                              |
-| JAX        | any length, with JAX_ANY_LENGTH | not tried here: Keras wants jax2onnx, with flax     |
-| PyTorch    | Keras wants torch_xla for it    | any length, by onnxscript                           |
+| engine     | SavedModel                        | ONNX                                                |
+|------------|-----------------------------------|-----------------------------------------------------|
+| TensorFlow | any length                        | any length, by tf2onnx                              |
+| JAX        | any length, with `jax_any_length` | not tried here: Keras wants jax2onnx, with flax     |
+| PyTorch    | Keras wants torch_xla for it      | any length, by onnxscript                           |
 """
 from __future__ import absolute_import, division, print_function
+
+import os
 
 import numpy as np
 import pytest
@@ -32,15 +34,17 @@ def jax_any_length(positions):
 @pytest.fixture(scope='module')
 def model(release):
     """A BERT with two heads and its official weights; it has run once, as Keras wants before an export."""
-    model = build_bert_model(release[0], with_nsp=True, with_mlm=True)
+    directory, config, _ = release
+    model = build_bert_model(dict(config, num_hidden_layers=1), os.path.join(directory, 'bert_model.ckpt'),
+                             with_nsp=True, with_mlm=True)
     model.predict_on_batch([ids[:1] for ids in random_ids(release[1])])
     return model
 
 
 def check(model, config, run):
-    """Compares the model with `run` on batches of several sizes and lengths, shortest to longest."""
+    """Compares the model with `run` on the smallest batch and on the largest."""
     ids = random_ids(config)
-    for batch, length in ((1, 1), (3, 5), (13, ids[0].shape[1])):
+    for batch, length in ((1, 1), (13, ids[0].shape[1])):
         inputs = [np.ascontiguousarray(array[:batch, :length]) for array in ids]
         for ours, theirs in zip(model.predict_on_batch(inputs), run(inputs)):
             assert ours.shape == np.shape(theirs)
