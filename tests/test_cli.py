@@ -87,7 +87,8 @@ def start(*argv, **kwargs):
     kwargs['env'] = dict(os.environ, PYTHONUNBUFFERED='', **kwargs.get('env', {}))
     # a shell that runs the tests in the background has told them to ignore Ctrl-C
     return subprocess.Popen([sys.executable, '-c', code] + [str(argument) for argument in argv],
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), stdin=subprocess.PIPE, stdout=kwargs.pop('stdout', subprocess.PIPE),
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                            stdin=subprocess.PIPE, stdout=kwargs.pop('stdout', subprocess.PIPE),
                             stderr=subprocess.PIPE, **kwargs)
 
 
