@@ -9,8 +9,8 @@ TESTS = ['parity/test_parity_reference.py', '-m', 'not slow']
 
 MUTATIONS = [
     ('GELU by tanh for erf', 'layers.py',
-     "'gelu_erf': lambda x: kops.gelu(x, approximate=False)",
-     "'gelu_erf': lambda x: kops.gelu(x, approximate=True)"),
+     "'gelu_erf': lambda x: backend.gelu(x, approximate=False)",
+     "'gelu_erf': lambda x: backend.gelu(x, approximate=True)"),
     ("LayerNorm's epsilon 1e-3", 'bert.py',
      "arguments.setdefault('epsilon', self.config['layer_norm_eps'])", "arguments.setdefault('epsilon', 1e-3)"),
     ("LayerNorm's epsilon 1e-5", 'bert.py',
@@ -33,8 +33,8 @@ MUTATIONS = [
      '(float(int(self.query_kernel.shape[0])) ** -0.5)'),
     ('softmax over the queries', 'layers.py', 'kops.softmax(at_least_float32(scores), axis=-1)',
      'kops.softmax(at_least_float32(scores), axis=-2)'),
-    ('values by the kernel of the keys', 'layers.py', 'affine(x, self.value_kernel, self.value_bias)',
-     'affine(x, self.key_kernel, self.value_bias)'),
+    ('values by the kernel of the keys', 'layers.py', 'self.project(x, self.value_kernel, self.value_bias)',
+     'self.project(x, self.key_kernel, self.value_bias)'),
     ('heads transposed when split', 'layers.py',
      'x = kops.reshape(x, (-1, kops.shape(x)[1], self.num_attention_heads, size))\n'
      '        return kops.transpose(x, (0, 2, 1, 3))',

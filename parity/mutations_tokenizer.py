@@ -2,7 +2,7 @@
 """Defects put into tokenizer.py one at a time; the tests named here must see each."""
 from __future__ import absolute_import, division, print_function
 
-FILE = 'bert4keras/tokenizer.py'
+FILE = 'tokenizer.py'
 MUTATIONS = [(name, FILE, old, new) for name, old, new in [
     ('accents stay', "if unicodedata.category(letter) != 'Mn':", "if True:"),
     ('no decomposition', "unicodedata.normalize('NFD', ch.lower())", "ch.lower()"),
