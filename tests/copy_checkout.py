@@ -11,7 +11,7 @@ def copy_checkout(source, destination):
     """Copies what tests read of a checkout into a fresh directory; what lies in ../shared stays there."""
     shutil.rmtree(destination, ignore_errors=True)
     os.makedirs(destination)
-    for name in ('tests', 'parity', 'examples'):
+    for name in ('tests', 'parity', 'examples', 'benchmarks'):
         shutil.copytree(os.path.join(source, name), os.path.join(destination, name),
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
     for name in ('README.md', 'tox.ini', 'PARITY.md', 'parity.png', '.ci'):
