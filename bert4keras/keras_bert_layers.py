@@ -25,12 +25,12 @@ STRINGS = (str, type(u''))
 
 def gelu_tanh(x):
     """The GELU of keras-bert 0.83 and later: by tanh (https://arxiv.org/abs/1606.08415)."""
-    return kops.gelu(x, approximate=True)
+    return backend.gelu(x, approximate=True)
 
 
 def gelu_erf(x):
     """The GELU of keras-bert up to 0.82: exact, by the error function."""
-    return kops.gelu(x, approximate=False)
+    return backend.gelu(x, approximate=False)
 
 
 gelu = gelu_tanh

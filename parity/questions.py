@@ -16,7 +16,7 @@ import os
 import numpy as np
 
 from bert4keras.checkpoint import open_checkpoint
-from bert4keras.families import open_variables, read_config
+from bert4keras.families import SIZES as FIELDS, open_variables, read_config
 from releases import make_release, random_ids
 
 HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint needs for it
@@ -75,7 +75,8 @@ class Question(object):
 
     def fingerprint(self):
         """SHA-256 of config, variables and ids: equal where two machines answer the same question."""
-        digest = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode('ascii'))
+        fields = [(field, self.config[field]) for field in FIELDS + ('hidden_act', 'layer_norm_eps')]
+        digest = hashlib.sha256(json.dumps(fields).encode('ascii'))
         variables = self.variables()
         for name in sorted(variables):
             digest.update(name.encode('utf-8') + np.ascontiguousarray(variables[name]).tobytes())

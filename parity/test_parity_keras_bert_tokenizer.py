@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bert4keras.keras_bert_tokenizer import Tokenizer
 from strategies import characters, quick, texts
 
-theirs = pytest.importorskip('keras_bert.tokenizer', reason='keras-bert is not installed').Tokenizer
+theirs = pytest.importorskip('keras_bert.tokenizer', reason='keras-bert is not in this row').Tokenizer
 
 _pieces = st.one_of(characters, st.lists(characters, max_size=4).map(''.join),
                     st.lists(st.sampled_from('ab#[]'), max_size=4).map(''.join),

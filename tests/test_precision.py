@@ -3,7 +3,8 @@
 
 Measured on the hidden states of MiniLM, four texts of 4 to 24 tokens, largest |difference| from float32:
 float16 3.5e-3, bfloat16 2e-2 to 4.5e-2, by engine. The tolerances, 1e-2 and 5e-2, are those times a
-margin; a state's size is of order 1, and a rounding to bfloat16 is up to 4e-3 of it.
+margin; a state's size is of order 1, and a rounding to bfloat16 is up to 4e-3 of it. TensorFlow 2.10 and
+2.15 add up products in float16 itself (0.6 off where rounding the result alone is 0.06): 1.5e-2 there.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -26,6 +27,15 @@ POLICIES = ['mixed_float16', 'mixed_bfloat16', pytest.param('float16', marks=pyt
 HEADS = [dict(with_nsp=True, with_mlm=True, application='seq2seq'), dict(with_mlm=True, application='lm')]
 TEXTS = [u'The rain had only just stopped.', u'A short one', u'Café, naïve; 北京 and 東京 are capitals!',
          u'She counted the coins twice, put eleven of them back into the drawer, and locked it without a word.']
+
+
+def sums_in_half_precision(dtype):
+    """Whether this engine adds up a matrix product in half precision, as TensorFlow to 2.15 does on CPUs."""
+    from bert4keras.backend import kops
+    ones = np.ones((1, 4096), dtype)
+    product = kops.matmul(kops.cast(ones, dtype), kops.cast(ones.T, dtype))  # half precision stops at 2048
+    return float(np.ravel(keras.backend.get_value(product) if hasattr(keras.backend, 'get_value') else
+                          kops.convert_to_numpy(product))[0]) != 4096
 
 
 def policy_functions():
@@ -77,11 +87,12 @@ def reference(minilm):
 def test_minilm_near_float32(minilm, reference, name):
     """Hidden states of real weights, on unpadded positions: within 1e-2 in float16, 5e-2 in bfloat16."""
     ids, expected = reference
+    engine = 2 if 'bfloat' not in name and sums_in_half_precision('float16') else 1
     with policy(name):
         hidden = build_bert_model(minilm).predict_on_batch(list(ids))
     measured = np.abs(hidden - expected)[ids[0] != 0].max()
     print('%s: max |difference| %.1e' % (name, measured))  # pytest -rP shows it
-    assert 1e-4 < measured < TOLERANCE[name]
+    assert 1e-4 < measured < TOLERANCE[name] * engine
 
 
 @pytest.mark.parametrize('name', POLICIES)

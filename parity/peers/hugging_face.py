@@ -55,7 +55,7 @@ def load(torch, model, question, prefix):
     """Fills the model, whose names lack a prefix of the release's; what is missing or left is an error."""
     state, variables = {}, question.variables()
     variables = {name: variables[name] for name in variables if not IGNORABLE.search(name)}
-    for name, array in to_layout(variables, 'hugging-face', question.config['num_hidden_layers']):
+    for name, array in to_layout(variables, 'hugging-face', question.config):
         if name.startswith(prefix):
             state[name[len(prefix):]] = torch.tensor(np.array(array))
     if 'cls.predictions.bias' in state:  # what it derives
