@@ -24,8 +24,11 @@ def row_name():
 
 
 def directory():
-    """Where results go, or None where nobody asked for them."""
-    return os.environ.get('BERT4KERAS_RESULTS') or None
+    """Where results go, made where it is missing, or None where nobody asked for them."""
+    path = os.environ.get('BERT4KERAS_RESULTS') or None
+    if path is not None and not os.path.isdir(path):
+        os.makedirs(path)
+    return path
 
 
 def version(package):
@@ -127,7 +130,5 @@ class Results(object):
             ('row', row_name()), ('what', self.what), ('versions', versions()),
             ('seconds', round(time.time() - self.started, 1)), ('passed', len(self.passed)),
             ('failed', self.failed), ('skipped', self.skipped), ('comparisons', self.comparisons)])
-        if not os.path.isdir(directory()):
-            os.makedirs(directory())
         with io.open(os.path.join(directory(), '%s.%s.json' % (row_name(), self.what)), 'wb') as stream:
             stream.write(json.dumps(contents, indent=1).encode('ascii'))
