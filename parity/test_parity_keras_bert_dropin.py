@@ -90,8 +90,8 @@ def test_embeddings(release, arguments):
     """Texts and pairs, too long ones and empty ones: the same arrays in the same order."""
     save_vocab(os.path.join(release[0], 'vocab.txt'), {
         token: number for number, token in enumerate(['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + WORDS)})
-    texts = [' '.join(RANDOM.choice(WORDS, size)) for size in RANDOM.randint(0, 20, 11)]
-    texts += [(texts[0], texts[1]), (texts[2], '')]
+    texts = [u' '.join(RANDOM.choice(WORDS, size)) for size in RANDOM.randint(0, 20, 11)]
+    texts += [(texts[0], texts[1]), (texts[2], u'')]
     results = [package.extract_embeddings(release[0], texts, **arguments) for package in (ours, theirs)]
     assert len(results[0]) == len(results[1]) == 13
     for one, other in zip(*results):
