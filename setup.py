@@ -34,7 +34,7 @@ setup(
         'torch': ['keras>=3', 'torch'],
         'sentencepiece': ['sentencepiece'],
         'demo': ['safetensors'],
-        'test': ['pytest>=4.6', 'pytest-xdist', 'hypothesis>=4.57', 'sentencepiece',
+        'test': ['pytest>=4.6', 'pytest-timeout', 'pytest-xdist', 'hypothesis>=4.57', 'sentencepiece',
                  'safetensors; python_version >= "3.7"'],
     },
     entry_points={'console_scripts': ['bert4keras = bert4keras.cli:main']},

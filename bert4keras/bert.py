@@ -21,7 +21,6 @@ import collections
 import logging
 import os
 import re
-import shutil
 
 import numpy as np
 
@@ -29,8 +28,9 @@ from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.checkpoint import CheckpointError, save_checkpoint
 from bert4keras.families import (HEAD_ARGUMENTS, ConfigError, activation_name, family_of, find_release,
-                                 is_transposed, layer_variables, open_variables, read_config, some,
-                                 strip_transposed, to_layout, write_release)
+                                 is_transposed, layer_variables, open_variables, read_config, release_among,
+                                 some, strip_transposed, to_layout, write_release)
+from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
                                BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
                                BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
@@ -325,21 +325,30 @@ class BertModel(object):
         Raises:
             CheckpointError, ConfigError, VocabularyError: the layout has no such model, the vocabulary is
                 of another size or cannot be cut (SentencePiece), or the directory holds another release.
+                Nothing in the directory is changed then.
         """
-        if not os.path.isdir(directory):
-            os.makedirs(directory)
         config = dict(self.config, hidden_act=HIDDEN_ACTS.get(self.activation, self.config['hidden_act']))
         if self.keep_words is not None:
             config.update(vocab_size=len(self.keep_words), pad_token_id=self.pad_token_id())
-        write_release(directory, layout, config, self.get_variables())
-        if vocab_path is not None:
-            self._write_vocab(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
-        find_release(directory)  # raises where something else in it could be meant
+        directory = os.path.abspath(directory)
+        if not os.path.isdir(directory):
+            os.makedirs(directory)
+        with temporary_directory(directory) as partial:
+            if vocab_path is not None:
+                self._write_vocab(vocab_path, os.path.join(partial, os.path.basename(vocab_path)))
+            write_release(partial, layout, config, self.get_variables())
+            release = release_among(set(os.listdir(partial) + os.listdir(directory)), directory)
+            index = os.path.basename(release.checkpoint_path) + ('.index' if layout == 'tensorflow' else '')
+            move_files(partial, directory, last=index)
 
     def _write_vocab(self, source, destination):
         """Writes the vocabulary of this model, which is what keep_words left of `source`."""
         if self.keep_words is None:
-            shutil.copyfile(source, destination)
+            size = 0 if source.endswith('.model') else len(load_vocab(source))
+            if size > self.config['vocab_size']:
+                raise VocabularyError('%s has %d tokens, but the model has %d: they are of two different models'
+                                      % (source, size, self.config['vocab_size']))
+            copy_file(source, destination)
             return
         if source.endswith('.model'):
             raise VocabularyError('%s is a SentencePiece model, from which no tokens can be taken; save without '

@@ -24,6 +24,7 @@ try:
 except ImportError:  # Python 2.7
     from collections import Mapping
 
+from bert4keras.files import replace, synced, temporaries
 from bert4keras.tensor_bundle import (MAX_DIMS, READABLE, WRITABLE, CheckpointError, encode_entry, encode_header,
                                       encode_table, error, masked_crc, num_elements, read_index, require_file)
 
@@ -323,65 +324,39 @@ def _contiguous(array):
     return np.asarray(array, array.dtype.newbyteorder('<'), order='C')
 
 
-@contextlib.contextmanager
-def _temporaries(targets):
-    """Names to write to, beside `targets`; what is still there at the end is removed."""
-    names = ['%s.%d.tmp' % (target, os.getpid()) for target in targets]
-    try:
-        with _reporting(targets[0], errors=(EnvironmentError, MemoryError)):
-            yield names
-    finally:
-        for name in names:
-            if os.path.exists(name):
-                os.remove(name)
-
-
-@contextlib.contextmanager
-def _synced(path, mode='wb'):
-    """An open file that is on the disk when it is closed, so that no rename can overtake it."""
-    with io.open(path, mode) as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace(source, target):
-    """Renames over `target`; Python 2.7 on Windows cannot in one step, so there it is absent between."""
-    if hasattr(os, 'replace'):
-        return os.replace(source, target)
-    if os.name == 'nt' and os.path.exists(target):
-        os.remove(target)
-    return os.rename(source, target)
+def _saving(path):
+    """What the system says while a file is written becomes a CheckpointError."""
+    return _reporting(path, errors=(EnvironmentError, MemoryError))
 
 
 def _save_safetensors(path, pairs):
     library = _import_safetensors(path)
-    with _temporaries([path]) as (temporary,):
+    with _saving(path), temporaries(path) as (temporary,):
         arrays = {name: _contiguous(array) for name, array in pairs}
-        with _synced(temporary) as file:
+        with synced(temporary) as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         with _reporting(path):
             library.numpy.save_file(arrays, temporary, metadata={'format': 'pt'})  # transformers wants it
         os.chmod(temporary, mode)  # the library may leave it readable by its owner alone
-        with _synced(temporary, 'rb+'):
+        with synced(temporary, 'rb+'):
             pass
-        _replace(temporary, path)
+        replace(temporary, path)
 
 
 def _save_bundle(path, pairs):
     prefix = re.sub(r'\.index$', '', path)
     data, index = _DATA % (prefix, 0, 1), prefix + '.index'
-    with _temporaries([data, index]) as (new_data, new_index):
+    with _saving(path), temporaries(data, index) as (new_data, new_index):
         items, offset = [(b'', encode_header())], 0
-        with _synced(new_data) as file:
+        with synced(new_data) as file:
             for name, array in pairs:
                 raw = _contiguous(array).reshape(-1).view(np.uint8)
                 items.append((name.encode('utf-8'), encode_entry(array, offset, raw)))
                 file.write(memoryview(raw))
                 offset += raw.size
-        with _synced(new_index) as file:
+        with synced(new_index) as file:
             file.write(encode_table(sorted(items)))
         if os.path.exists(index):
             os.remove(index)  # the old index must never be found beside the new data
-        _replace(new_data, data)
-        _replace(new_index, index)
+        replace(new_data, data)
+        replace(new_index, index)

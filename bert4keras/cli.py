@@ -22,6 +22,7 @@ import time
 import warnings
 
 from bert4keras import __version__
+from bert4keras.files import whole_file
 
 # What a user can cause. Anything else is a defect, and keeps its traceback.
 EXIT_CODES = collections.OrderedDict([(KeyboardInterrupt, 130), (ValueError, 2), (ImportError, 2),
@@ -232,15 +233,9 @@ def open_output(path):
     """A binary stream: stdout for None, else a file that gets its name only once it is complete."""
     if path is None:
         yield getattr(sys.stdout, 'buffer', sys.stdout)
-        return
-    partial = '%s.%d.partial' % (path, os.getpid())
-    try:
-        with io.open(partial, 'wb') as stream:
+    else:
+        with whole_file(path) as stream:
             yield stream
-        getattr(os, 'replace', os.rename)(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
 
 
 @contextlib.contextmanager

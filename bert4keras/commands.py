@@ -11,14 +11,13 @@ import io
 import json
 import logging
 import os
-import shutil
-import tempfile
 
 import numpy as np
 
 from bert4keras.checkpoint import CheckpointError, open_checkpoint
 from bert4keras.families import (VOCAB_PATTERNS, family_of, find_release, layer_variables,
                                  open_variables, read_config, some, strip_transposed, write_config, write_release)
+from bert4keras.files import copy_file, replace_directory, temporary_directory
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
@@ -187,12 +186,9 @@ def convert(source, destination, layout=None, force=False):
         layout = layout or ('hugging-face' if checkpoint.layout == 'tensorflow' else 'tensorflow')
         if layout != 'keras':
             warn_of_widening(checkpoint)
-    partial = tempfile.mkdtemp(prefix='.%s.' % os.path.basename(destination), dir=os.path.dirname(destination))
-    try:
+    with temporary_directory(destination) as partial:
         write_converted(partial, layout, config, variables, vocab_path)
         replace_directory(partial, destination)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return layout
 
 
@@ -249,7 +245,7 @@ def write_converted(directory, layout, config, variables, vocab_path):
     else:
         write_release(directory, layout, config, variables)
     if vocab_path is not None:
-        shutil.copyfile(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
+        copy_file(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
 
 
 def build_with_heads(config, variables):
@@ -261,20 +257,6 @@ def build_with_heads(config, variables):
     bert.build()
     bert.set_variables(variables)
     return bert.model
-
-
-def replace_directory(partial, destination):
-    """Gives a complete directory its name; what had it before is deleted behind that."""
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(partial, 0o777 & ~umask)  # mkdtemp makes it for the owner alone
-    if not os.path.lexists(destination):
-        os.rename(partial, destination)
-        return
-    old = tempfile.mkdtemp(prefix='.%s.' % os.path.basename(destination), dir=os.path.dirname(destination))
-    os.rename(destination, os.path.join(old, 'replaced'))
-    os.rename(partial, destination)
-    shutil.rmtree(old)
 
 
 # ------------------------------------------------------------------ fill-mask

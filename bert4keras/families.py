@@ -24,6 +24,7 @@ except ImportError:  # Python 2
     from collections import Mapping
 
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.files import whole_file
 from bert4keras.tensor_bundle import ReleaseError
 
 
@@ -524,9 +525,15 @@ def find_release(path):
         if not any(os.path.exists(path + ending) for ending in ('', '.index')):
             raise CheckpointError('no such directory or checkpoint: %s' % path)
     try:
-        files = sorted(os.listdir(directory))
+        files = os.listdir(directory)
     except OSError as error:
         raise CheckpointError('cannot list the directory %s: %s' % (directory, error.strerror or error))
+    return release_among(files, directory, checkpoint)
+
+
+def release_among(files, directory, checkpoint=None):
+    """The Release that a directory with the names `files` holds; see `find_release`."""
+    files = sorted(files)
     config = _only(files, CONFIG_PATTERNS, directory, 'config', ConfigError)
     if checkpoint is None:
         note = ('. A .bin file is a pickle, which can run any code when it is opened: convert it to '
@@ -574,5 +581,5 @@ def write_release(directory, layout, config, variables):
 
 def write_config(path, config):
     """Writes the fields of a config as JSON."""
-    with io.open(path, 'w', encoding='utf-8') as stream:
-        stream.write(u'%s\n' % json.dumps(config, indent=2))
+    with whole_file(path) as stream:
+        stream.write((json.dumps(config, indent=2) + '\n').encode('utf-8'))

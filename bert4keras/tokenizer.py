@@ -16,13 +16,14 @@ from __future__ import absolute_import, division, print_function, unicode_litera
 import io
 import itertools
 import operator
-import os
 import re
 import struct
 import unicodedata
 from collections import OrderedDict
 
 import numpy as np
+
+from bert4keras.files import whole_file
 
 _text_type = type('')
 _unichr = chr if str is _text_type else unichr  # noqa: F821 (Python 2)
@@ -148,18 +149,13 @@ def save_vocab(path, vocab):
         if '\n' in token or token.endswith('\r') or token.startswith('\ufeff') and not number:
             raise VocabularyError('%r, line %d: a line cannot hold %r; remove that token'
                                   % (path, number + 1, token))
-    folder, name = os.path.split(path)
-    partial = os.path.join(folder, name + str('.%d.partial') % os.getpid())
     try:
-        with io.open(partial, 'wb') as writer:
-            writer.write(''.join(token + '\n' for token in tokens).encode('utf-8'))
-        getattr(os, 'replace', os.rename)(partial, path)
+        content = ''.join(token + '\n' for token in tokens).encode('utf-8')
     except UnicodeEncodeError as error:
         raise VocabularyError('%r: a token has the lone surrogate %r, which UTF-8 cannot hold; '
                               'remove that token' % (path, error.object[error.start]))
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with whole_file(path) as writer:
+        writer.write(content)
 
 
 def _read(path):

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 
 def has_module(name):
@@ -32,12 +33,22 @@ def share_environment(path=os.path.join(sys.prefix, '.tox-info.json')):
         stream.write(u'%s' % json.dumps(info))
 
 
+def call(command, most=1200):
+    """Runs a command; returns its exit code, that of a kill after `most` seconds."""
+    process = subprocess.Popen(command)
+    timer = threading.Timer(most, process.kill)
+    timer.start()
+    code = process.wait()
+    timer.cancel()
+    return code
+
+
 def main(arguments):
     """Runs pytest; returns the first exit code that is not 0, after everything ran."""
     share_environment()
     two_processes = ['-n', '2', '--dist', 'loadfile'] if has_module('xdist') else []
     runs = [arguments] if arguments else [['tests'] + two_processes, ['parity']]
-    codes = [subprocess.call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + run) for run in runs]
+    codes = [call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + run) for run in runs]
     return next((code for code in codes if code), 0)
 
 

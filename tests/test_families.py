@@ -329,6 +329,7 @@ def test_a_pruned_model_is_saved_with_its_vocabulary_and_loads_again(families, t
 
 def test_what_cannot_be_saved_as_a_release(families, tmp_path):
     """A vocabulary of another model, one that cannot be cut, a directory with another config: errors."""
+    there = os.path.join(str(tmp_path), 'there')
     bert = BertModel(CONFIGS['bert'], keep_words=[0, 5])
     bert.build()
     for name, content, message in (('short.txt', u'[PAD]\n[UNK]\n', 'has 2 tokens, but the model was built from 99'),
@@ -337,10 +338,31 @@ def test_what_cannot_be_saved_as_a_release(families, tmp_path):
         with io.open(path, 'w') as stream:
             stream.write(content)
         with pytest.raises(VocabularyError, match=message):
-            bert.save_release(os.path.join(str(tmp_path), 'there'), vocab_path=path)
-    io.open(os.path.join(str(tmp_path), 'there', 'config.json'), 'w').close()
+            bert.save_release(there, vocab_path=path)
+    assert os.listdir(there) == []
+    io.open(os.path.join(there, 'config.json'), 'w').close()
     with pytest.raises(ConfigError, match='more than one config: bert_config.json, config.json'):
-        bert.save_release(os.path.join(str(tmp_path), 'there'))
+        bert.save_release(there)
+    assert os.listdir(there) == ['config.json']
+
+
+def test_a_release_is_saved_over_itself(tmp_path):
+    """Saved to where it came from: the new weights under the old names, and nothing else left there."""
+    config, variables = make_release(tmp_path, vocab_size=7, vocab=VOCAB[:7])
+    vocab_path = os.path.join(str(tmp_path), 'vocab.txt')
+    names = os.listdir(str(tmp_path))
+    bert = build_bert_model(str(tmp_path), with_mlm=True, with_pool=True, with_nsp=True, return_keras_model=False)
+    bert.model.set_weights([weight + 1 for weight in bert.model.get_weights()])
+    bert.save_release(str(tmp_path), vocab_path=vocab_path)
+    assert sorted(os.listdir(str(tmp_path))) == sorted(names)
+    found = checkpoint_of(str(tmp_path))
+    for name, value in variables.items():
+        np.testing.assert_array_equal(found[name], value + 1)
+    too_many = os.path.join(str(tmp_path), 'vocabulary.txt')
+    with io.open(too_many, 'w', encoding='utf-8') as stream:
+        stream.write(u'\n'.join(VOCAB[:8]))
+    with pytest.raises(VocabularyError, match='has 8 tokens, but the model has 7'):
+        bert.save_release(str(tmp_path), vocab_path=too_many)
 
 
 # ------------------------------------------------------------------ types of weights
