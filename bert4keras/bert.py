@@ -445,7 +445,8 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
         albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
         return_keras_model: False to get the BertModel, whose `.model` is the Keras model and which
             loads and saves checkpoints.
-        model: a subclass of BertModel to build; it decides the application then.
+        model: a class to build, derived from that of the application: BertModel, or for 'lm' and
+            'seq2seq' the ones of APPLICATIONS.
 
     Returns:
         Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D];
@@ -460,6 +461,9 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
     if not hasattr(config_path, 'keys') and os.path.isdir(config_path):
         release = find_release(config_path)
         config_path, checkpoint_path = release.config_path, checkpoint_path or release.checkpoint_path
+    if model is not None and not issubclass(model, APPLICATIONS[application]):
+        raise ValueError('application=%r, but the model to build, %s, is no %s; make it a subclass of that'
+                         % (application, model.__name__, APPLICATIONS[application].__name__))
     bert = (model or APPLICATIONS[application])(config_path, with_pool=with_pool, with_nsp=with_nsp,
                                                 with_mlm=with_mlm, keep_words=keep_words, gelu=gelu)
     if albert is not None and bool(albert) != bert.family.shares_blocks:

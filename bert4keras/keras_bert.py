@@ -32,11 +32,11 @@ from bert4keras.keras_bert_layers import (
     KerasBertExtract as Extract, KerasBertFeedForward, KerasBertGeluDense, KerasBertMasked as Masked,
     KerasBertMaskedConv1D as MaskedConv1D, KerasBertMaskedGlobalMaxPool1D as MaskedGlobalMaxPool1D, KerasBertNorm,
     KerasBertPositionEmbedding, KerasBertSegmentEmbedding, KerasBertTaskEmbedding as TaskEmbedding,
-    KerasBertTokenEmbedding as TokenEmbedding, gelu, gelu_erf, to_activation)
+    KerasBertTokenEmbedding as TokenEmbedding, gelu, gelu_erf, gelu_tanh, to_activation)
 from bert4keras.keras_bert_tokenizer import TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK, Tokenizer
 from bert4keras.layers import BertDense, BertFeedForward, BertLayerNorm, BertSelfAttention
 from bert4keras.optimizers import AdamWarmup, calc_train_steps
-from bert4keras.snippets import padded_length
+from bert4keras.snippets import check_token_ids, padded_length
 from bert4keras.tokenizer import load_vocab
 
 __all__ = [
@@ -286,7 +286,7 @@ def get_custom_objects(gelu='tanh'):
         dict from keras-bert's names to our classes. It also has Add, because that of Keras 3 would drop
         the mask of the tokens, and Dense, which some Kerases cannot reload with a GELU of ours.
     """
-    return {'gelu': {'tanh': globals()['gelu'], 'erf': gelu_erf}[gelu], 'LayerNormalization': KerasBertNorm,
+    return {'gelu': {'tanh': gelu_tanh, 'erf': gelu_erf}[gelu], 'LayerNormalization': KerasBertNorm,
             'MultiHeadAttention': KerasBertAttention, 'FeedForward': KerasBertFeedForward,
             'PositionEmbedding': KerasBertPositionEmbedding, 'TokenEmbedding': TokenEmbedding,
             'EmbeddingRet': TokenEmbedding, 'EmbeddingSimilarity': EmbeddingSimilarity,
@@ -406,7 +406,8 @@ def extract_embeddings_generator(model, texts, poolings=None, vocabs=None, cased
         float array [tokens, D], or with poolings [D * number of them].
 
     Raises:
-        ValueError: an unknown pooling.
+        ValueError: an unknown pooling, a text of more tokens than the model has positions, or of token ids
+            that it lacks.
     """
     if isinstance(model, STRINGS):
         paths = get_checkpoint_paths(model)
@@ -418,18 +419,21 @@ def extract_embeddings_generator(model, texts, poolings=None, vocabs=None, cased
     else:
         seq_len = model.output_shape[1]
         fixed = seq_len is not None
-        embedding = [layer for layer in model.layers if layer.name == 'Embedding-Position']
-        positions = seq_len or (getattr(embedding[0], 'max_position_embeddings', None) if embedding else None)
+        positions = seq_len or layer_size(model, 'Embedding-Position', 'max_position_embeddings')
+    vocab_size = layer_size(model, 'Embedding-Token', 'vocab_size')
     poolings = [poolings] if isinstance(poolings, STRINGS) else poolings
     for pooling in poolings or ():
         if pooling not in _POOLINGS:
             raise ValueError('Unknown pooling method: %s; known are %s' % (pooling, ', '.join(sorted(_POOLINGS))))
-    encode, texts = Tokenizer(vocabs, cased=cased).encode, iter(texts)
+    encode, texts, seen = Tokenizer(vocabs, cased=cased).encode, iter(texts), 0
     while True:
         window = [encode(text, max_len=seq_len) if isinstance(text, STRINGS) else
                   encode(text[0], text[1], max_len=seq_len) for text in itertools.islice(texts, 32 * batch_size)]
         if not window:
             return
+        for index, (token_ids, _) in enumerate(window, start=seen):
+            check_token_ids(index, token_ids, positions, vocab_size)
+        seen += len(window)
         rows = []
         for first in range(0, len(window), batch_size):
             batch = window[first:first + batch_size]
@@ -440,6 +444,11 @@ def extract_embeddings_generator(model, texts, poolings=None, vocabs=None, cased
                 rows.append((token_ids[:length], segment_ids[:length], wanted))
         for embedding in _embed_window(model, rows, poolings, batch_size, positions, seq_len if fixed else None):
             yield embedding
+
+
+def layer_size(model, name, size):
+    """A size that the model's layer `name` knows; None if it has no such layer, or the layer no such size."""
+    return next((getattr(layer, size, None) for layer in model.layers if layer.name == name), None)
 
 
 def _embed_window(model, rows, poolings, batch_size, positions, fixed):

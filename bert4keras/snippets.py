@@ -123,16 +123,21 @@ def _encode(tokenizer, texts, max_length, positions, vocab_size):
         if max_length is not None and len(token_ids) > max_length:
             token_ids, segment_ids = tokenizer.encode(text, max_length=max_length)
             cut += 1
-        if not 0 < len(token_ids) <= positions:
-            raise TextError(index, 'has %d tokens, but the model has %d positions; max_length=%d would cut it'
-                            % (len(token_ids), positions, positions))
-        if min(token_ids) < 0 or max(token_ids) >= vocab_size:
-            raise TextError(index, 'has token ids from %d to %d, but the model has 0 to %d; use the vocabulary '
-                            'of the model' % (min(token_ids), max(token_ids), vocab_size - 1))
+        check_token_ids(index, token_ids, positions, vocab_size)
         rows.append((token_ids, segment_ids))
     if cut:
         logger.warning('%d of %d texts had more than %d tokens and were cut', cut, len(rows), max_length)
     return rows
+
+
+def check_token_ids(index, token_ids, positions, vocab_size):
+    """TextError unless text `index` fits the positions and the vocabulary of a model, where these are not None."""
+    if positions is not None and not 0 < len(token_ids) <= positions:
+        raise TextError(index, 'has %d tokens, but the model has %d positions; max_length=%d would cut it'
+                        % (len(token_ids), positions, positions))
+    if vocab_size is not None and (min(token_ids) < 0 or max(token_ids) >= vocab_size):
+        raise TextError(index, 'has token ids from %d to %d, but the model has 0 to %d; use the vocabulary '
+                        'of the model' % (min(token_ids), max(token_ids), vocab_size - 1))
 
 
 def _pool(hidden, lengths, pooling):

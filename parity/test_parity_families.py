@@ -13,7 +13,7 @@ from bert4keras.commands import build_with_outputs, convert
 from bert4keras.families import find_release, open_variables, read_config
 from bert4keras.reference import forward
 from measure import check, difference, tolerance
-from peers import pretraining
+from peers import google, hugging_face
 from releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables
 
 HEADS = {'with_nsp': True, 'with_mlm': True}
@@ -82,7 +82,8 @@ def test_albert_equals_transformers(albert, tmp_path):
     pytest.importorskip('transformers', reason='transformers is not in this row')
     there = os.path.join(str(tmp_path), 'there')
     convert(albert.directory, there)
-    peer = pretraining.transformers_outputs(there, 'AlbertForPreTraining', *albert.ids, pad_token_id=albert.pad)
+    model = hugging_face.open_release(there, 'AlbertForPreTraining').double()
+    peer = hugging_face.outputs(model, *albert.ids, pad_token_id=albert.pad)
     compare('ALBERT %s' % albert.config['hidden_act'], 'transformers, float64', peer, albert.ours, peer, albert.rounded,
             albert.real)
     for name in peer:  # the oracle itself: two implementations in float64
@@ -97,7 +98,8 @@ def test_google_restores_what_we_write(tmp_path, package, config):
     case = Case(tmp_path, config, gelu='tanh')
     there = os.path.join(str(tmp_path), 'there')
     build_bert_model(str(tmp_path), return_keras_model=False, **HEADS).save_release(there)
-    peer = pretraining.google_outputs(package, case.config, find_release(there).checkpoint_path, *case.ids)
+    with google.opened(package, case.config, find_release(there).checkpoint_path) as run:
+        peer = run(*case.ids)
     for name in peer:  # both in float32, so each may be off by the floor
         ours, theirs, exact, rounded = [array[case.real] if array.ndim == 3 else array for array in
                                         (case.ours[name], peer[name], case.exact[name], case.rounded[name])]
@@ -155,7 +157,7 @@ def test_bert_for_pretraining_equals_transformers(tmp_path):
     pytest.importorskip('transformers', reason='transformers is not in this row')
     case = Case(tmp_path, dict(SHORT_BERT, model_type='bert'), layout='hugging-face')
     os.rename(os.path.join(case.directory, 'bert_config.json'), os.path.join(case.directory, 'config.json'))
-    peer = pretraining.transformers_outputs(case.directory, 'BertForPreTraining', *case.ids)
+    peer = hugging_face.outputs(hugging_face.open_release(case.directory, 'BertForPreTraining').double(), *case.ids)
     compare('BERT from Hugging Face', 'transformers, float64', peer, case.ours, peer, case.rounded, case.real)
 
 
@@ -169,11 +171,7 @@ def test_transformers_opens_what_was_saved_without_heads(tmp_path, architecture,
     there = os.path.join(str(tmp_path), 'there')
     bert.save_release(there, layout='hugging-face')
     ids = random_ids(config)
-    import torch
-    with torch.no_grad():
-        inputs = {'input_ids': torch.tensor(ids[0]).long(), 'token_type_ids': torch.tensor(ids[1]).long(),
-                  'attention_mask': torch.tensor(ids[0] != 0).long()}
-        pooled = pretraining.open_in_transformers(there, architecture)(**inputs).pooler_output.numpy()
+    pooled = hugging_face.outputs(hugging_face.open_release(there, architecture), *ids)['Pooler-Dense']
     check('%s pooled' % architecture, bert.model.predict(list(ids)), pooled, 1e-5)
 
 
@@ -203,7 +201,7 @@ def test_transformers_opens_minilm_that_was_in_tensorflow(both_ways):
     """The Hugging Face side, opened by transformers: every tensor is the original's."""
     pytest.importorskip('torch', reason='transformers needs PyTorch, which is not in this row')
     pytest.importorskip('transformers', reason='transformers is not in this row')
-    first, third = [pretraining.open_in_transformers(path, 'BertModel').state_dict() for path in both_ways[::2]]
+    first, third = [hugging_face.open_release(path, 'BertModel').state_dict() for path in both_ways[::2]]
     assert set(first) == set(third)
     for name in first:
         assert (first[name] == third[name]).all(), name

@@ -12,7 +12,7 @@ import pytest
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.bert import BertModel, build_bert_model, load_pretrained_model
+from bert4keras.bert import Bert4LM, BertModel, build_bert_model, load_pretrained_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.families import ConfigError
 from bert4keras.layers import BertDense
@@ -196,6 +196,13 @@ def test_layers_outside_the_table_keep_their_random_weights(release):
     bert = build_bert_model(release[0], model=WithAdapter, return_keras_model=False)
     kernel = backend.get_values(bert.model.get_layer('Adapter-1').weights)[0]
     assert 0.01 < kernel.std() < 0.03
+
+
+def test_a_subclass_is_of_its_application(release):
+    """One that builds another model than the application says is refused, not taken instead."""
+    with pytest.raises(ValueError, match="application='lm', but the model to build, BertModel, is no Bert4LM"):
+        build_bert_model(release[1], application='lm', model=BertModel)
+    assert type(build_bert_model(release[1], application='lm', model=Bert4LM, return_keras_model=False)) is Bert4LM
 
 
 def test_random_weights_without_a_checkpoint(release):

@@ -1,9 +1,14 @@
 # -*- coding: utf-8 -*-
-"""Google's own code, modeling.py of google-research/bert (https://pypi.org/project/bert-tensorflow/).
+"""Google's own code: modeling.py of google-research/bert and of google-research/albert.
 
-It runs on TensorFlow 1 and its GELU is the tanh approximation. It has no heads but the pooler.
+From PyPI as https://pypi.org/project/bert-tensorflow/ and https://pypi.org/project/albert-tensorflow/. It
+runs on TensorFlow 1 and its GELU is the tanh approximation. It has no heads but the pooler.
 """
 from __future__ import absolute_import, division, print_function
+
+import collections
+import contextlib
+import importlib
 
 from questions import HEADS, collect
 from results import version
@@ -29,21 +34,40 @@ def answers(asked):
 
 
 def answer(question):
-    """One answer, in a graph and session of its own, the weights by TensorFlow's own reader."""
-    import tensorflow as tf
-    from bert import modeling
+    """One answer, in a graph and session of its own."""
+    names = question.layers()
+    names = [name for name in names if name not in HEADS] + heads(names)
+    with opened('bert', question.config, question.checkpoint) as run:
+        return collect(names, question.batches, lambda batch: list(run(*batch).values()))
 
+
+@contextlib.contextmanager
+def opened(package, config, prefix):
+    """A model in a graph of its own, its weights restored by TensorFlow's own Saver.
+
+    Args:
+        package: 'bert' or 'albert'.
+        config: dict, the fields that Google's config class has.
+        prefix: of the checkpoint; what the model has and the checkpoint lacks is an error.
+
+    Yields:
+        function from int arrays [B, T], token ids of which 0 is padding and segment ids, to an OrderedDict
+        {layer name: float32 array}: embeddings, every block, the pooler.
+    """
+    import tensorflow as tf
+    modeling = importlib.import_module(package + '.modeling')
+    name = {'bert': 'Bert', 'albert': 'Albert'}[package]
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         token_ids, segment_ids = [tf.compat.v1.placeholder(tf.int32, (None, None)) for _ in range(2)]
-        model = modeling.BertModel(modeling.BertConfig.from_dict(question.config), is_training=False,
-                                   input_ids=token_ids, token_type_ids=segment_ids,
-                                   input_mask=tf.cast(tf.not_equal(token_ids, 0), tf.int32), scope='bert')
-        tf.compat.v1.train.Saver().restore(session, question.checkpoint)
-        layers = question.layers()
-        fetches = [model.get_embedding_output()] + model.get_all_encoder_layers()
-        if heads(layers):
-            fetches.append(model.get_pooled_output())
+        model = getattr(modeling, name + 'Model')(
+            getattr(modeling, name + 'Config').from_dict(config), is_training=False, input_ids=token_ids,
+            token_type_ids=segment_ids, input_mask=tf.cast(tf.not_equal(token_ids, 0), tf.int32))
+        tf.compat.v1.train.Saver().restore(session, prefix)
+        blocks = model.get_all_encoder_layers()
+        names = ['Encoder-%d-FeedForward-Norm' % (index + 1) for index in range(len(blocks))]
+        fetches = [model.get_embedding_output()] + blocks + [model.get_pooled_output()]
 
-        def run(batch):
-            return session.run(fetches, dict(zip((token_ids, segment_ids), batch)))
-        return collect([name for name in layers if name not in HEADS] + heads(layers), question.batches, run)
+        def run(*batch):
+            arrays = session.run(fetches, dict(zip((token_ids, segment_ids), batch)))
+            return collections.OrderedDict(zip(['Embedding-Norm'] + names + ['Pooler-Dense'], arrays))
+        yield run

@@ -42,13 +42,8 @@ def answer(question):
     model = (transformers.BertForPreTraining if whole else transformers.BertModel)(
         transformers.BertConfig(attn_implementation='eager', **config)).eval()
     load(torch, model, question, '' if whole else 'bert.')
-
-    def run(batch):
-        token_ids, segment_ids = [torch.tensor(ids, dtype=torch.long) for ids in batch]
-        with torch.no_grad():
-            return outputs(model, whole, input_ids=token_ids, token_type_ids=segment_ids,
-                           attention_mask=(token_ids != 0).long(), output_hidden_states=True)
-    return collect([name for name in layers if name not in HEADS] + heads(layers), question.batches, run)
+    names = [name for name in layers if name not in HEADS] + heads(layers)
+    return collect(names, question.batches, lambda batch: list(outputs(model, *batch).values()))
 
 
 def load(torch, model, question, prefix):
@@ -68,35 +63,45 @@ def load(torch, model, question, prefix):
     model.load_state_dict(state, strict=False)
 
 
-def outputs(model, whole, **inputs):
-    """The embeddings, every block and the heads, float32 arrays in the order of `Question.layers`."""
-    result = model(**inputs)
-    arrays = [hidden.numpy() for hidden in result.hidden_states]
-    if not whole:
-        return arrays + [result.pooler_output.numpy()]
-    pooled = model.bert.pooler(result.hidden_states[-1])
-    probabilities = [scores.softmax(dim=-1).numpy() for scores in (
-        result.seq_relationship_logits, result.prediction_logits)]
-    return arrays + [pooled.detach().numpy()] + probabilities
-
-
-def release_outputs(directory, token_ids, segment_ids):
-    """Runs transformers' BertModel in float32 on a release that it loads by itself.
+def open_release(directory, architecture):
+    """Opens a directory as a class of transformers; fails unless its keys are exactly the class's.
 
     Args:
         directory: of a release in Hugging Face's layout.
-        token_ids, segment_ids: int arrays [B, T]; id 0 is padding.
+        architecture: the class's name, such as 'AlbertForPreTraining'.
+    """
+    import transformers
+    model, info = getattr(transformers, architecture).from_pretrained(
+        directory, output_loading_info=True, attn_implementation='eager')
+    off = {what: sorted(keys) for what, keys in info.items() if keys}
+    assert not off, '%s of %s: %s' % (architecture, directory, off)
+    return model.eval()
+
+
+def outputs(model, token_ids, segment_ids, pad_token_id=0):
+    """Runs a Bert- or AlbertModel, or one ForPreTraining.
+
+    Args:
+        model: of any type of float.
+        token_ids, segment_ids: int arrays [B, T].
 
     Returns:
-        OrderedDict {layer name: float32 array}: embeddings, every block, the pooler.
+        OrderedDict {layer name: array}: the input of the first block, every block, the pooler, then the heads
+        that the model has.
     """
     import torch
-    import transformers
-
-    model = transformers.BertModel.from_pretrained(directory, attn_implementation='eager').eval()
     token_ids, segment_ids = [torch.tensor(ids, dtype=torch.long) for ids in (token_ids, segment_ids)]
+    inputs = dict(input_ids=token_ids, token_type_ids=segment_ids, attention_mask=(token_ids != pad_token_id).long())
     with torch.no_grad():
-        arrays = outputs(model, False, input_ids=token_ids, token_type_ids=segment_ids,
-                         attention_mask=(token_ids != 0).long(), output_hidden_states=True)
-    names = ['Encoder-%d-FeedForward-Norm' % index if index else 'Embedding-Norm' for index in range(len(arrays))]
-    return collections.OrderedDict(zip(names[:-1] + ['Pooler-Dense'], arrays))
+        base = model.base_model(output_hidden_states=True, **inputs)
+        heads = None if model is model.base_model else model(**inputs)
+    is_albert = type(model).__name__.startswith('Albert')
+    named = collections.OrderedDict()
+    for index, hidden in enumerate(base.hidden_states):
+        first = 'Embedding-Mapping' if is_albert else 'Embedding-Norm'
+        named['Encoder-%d-FeedForward-Norm' % index if index else first] = hidden
+    named['Pooler-Dense'] = base.pooler_output
+    if heads is not None:
+        named['NSP-Proba'] = (heads.sop_logits if is_albert else heads.seq_relationship_logits).softmax(-1)
+        named['MLM-Proba'] = heads.prediction_logits.softmax(-1)
+    return collections.OrderedDict((name, value.numpy()) for name, value in named.items())
