@@ -2,6 +2,7 @@
 """The harness itself: PARITY.md and the README's table are of tox.ini's rows, and what is missing is noticed."""
 from __future__ import absolute_import, division, print_function
 
+import collections
 import io
 import os
 
@@ -88,7 +89,7 @@ def test_any_two_rows_are_compared():
     """The report finds the two rows that are furthest apart, on the scale of each kind of tensor."""
     name = 'bert/pooler/dense/kernel'
     start = {name: np.ones((2, 3), 'float32')}
-    answers = {}
+    answers = collections.OrderedDict()
     for number, row in enumerate(('a', 'b', 'c')):
         answers[row] = {'Embedding-Norm': np.array([[1.0, 2.0 + (number == 1)]]), 'MLM-Proba': np.full((1, 2), 0.5)}
         for what, value in (('gradient', 0.25), ('10 SGD steps', 1.5), ('10 Adam steps', 1.01)):
