@@ -81,6 +81,46 @@ def test_a_file_that_it_saves_opens(tmp_path):
         check('keras-bert h5', real_positions(one, IDS), real_positions(other, IDS), 1e-5)
 
 
+def test_our_weights_go_back_by_checkpoint(release, tmp_path):
+    """Changed here, written as a TensorFlow checkpoint, read by keras-bert: the same outputs."""
+    directory, config, _ = release
+    checkpoint = os.path.join(directory, 'bert_model.ckpt')
+    config_path = os.path.join(directory, 'bert_config.json')
+    model = ours.load_trained_model_from_checkpoint(config_path, checkpoint, training=True, seq_len=9)
+    model.set_weights([weight + RANDOM.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
+    bert = ours.KerasBert(config, with_nsp=True, with_mlm=True)
+    bert.model = model
+    written = os.path.join(str(tmp_path), 'tuned.ckpt')
+    bert.save_weights_as_checkpoint(written)
+    peer = theirs.load_trained_model_from_checkpoint(config_path, written, training=True, seq_len=9)
+    for one, other in zip(model.predict([IDS, SEGMENTS, MASKED]), peer.predict([IDS, SEGMENTS, MASKED])):
+        check('keras-bert by checkpoint', real_positions(one, IDS), real_positions(other, IDS), 1e-5)
+
+
+@pytest.mark.parametrize('arguments', [{}, {'min_lr': 0.01, 'learning_rate': 0.2, 'weight_decay': 0.02}], ids=str)
+def test_adam_warmup_step_by_step(arguments):
+    """12 steps over warm-up, decay and beyond: the same weights, where keras-bert's AdamWarmup can be built."""
+    if not hasattr(keras.optimizers.Adam, '_resource_apply_dense') and hasattr(keras.optimizers.Adam, 'get_updates'):
+        pytest.skip('the Adam of this Keras is not reproducible in a graph, nor keras-bert\'s')
+    x, y = RANDOM.standard_normal((10, 5)), RANDOM.randint(0, 3, 10)
+    weights, results = [RANDOM.standard_normal((5, 3)), RANDOM.standard_normal(3)], []
+    for package in (ours, theirs):
+        inputs = keras.layers.Input(shape=(5,))
+        model = keras.models.Model(inputs, keras.layers.Dense(3, activation='softmax')(inputs))
+        model.set_weights(weights)
+        try:
+            optimizer = package.AdamWarmup(9, 3, **arguments)
+        except Exception as error:  # it is made for the optimizers before TensorFlow 2.11
+            assert package is theirs and hasattr(keras.optimizers, 'legacy'), error
+            return
+        model.compile(optimizer, 'sparse_categorical_crossentropy')
+        for _ in range(12):
+            model.train_on_batch(x, y)
+        results.append(model.get_weights())
+    for one, other in zip(*results):
+        check('keras-bert AdamWarmup', one, other, 1e-5)
+
+
 WORDS = ['word%d' % number for number in range(90)]
 
 
