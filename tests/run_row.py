@@ -1,27 +1,17 @@
 # -*- coding: utf-8 -*-
-"""What a row of tox.ini runs: tests/, in two processes where that works, then parity/ in one.
+"""What a row of tox.ini runs: tests/, then parity/, in two processes each.
 
     python tests/run_row.py                              both
     python tests/run_row.py tests/test_bert.py -k mask   these arguments for pytest, once
 """
 from __future__ import absolute_import, print_function
 
-import importlib
 import io
 import json
 import os
 import subprocess
 import sys
 import threading
-
-
-def has_module(name):
-    """Whether a module can be imported."""
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        return False
-    return True
 
 
 def share_environment(path=os.path.join(sys.prefix, '.tox-info.json')):
@@ -46,8 +36,8 @@ def call(command, most=1200):
 def main(arguments):
     """Runs pytest; returns the first exit code that is not 0, after everything ran."""
     share_environment()
-    two_processes = ['-n', '2', '--dist', 'loadfile'] if has_module('xdist') else []
-    runs = [arguments] if arguments else [['tests'] + two_processes, ['parity']]
+    whole = ['-n', '2', '--dist', 'loadfile', '--durations', '10']
+    runs = [arguments] if arguments else [['tests'] + whole, ['parity'] + whole]
     codes = [call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + run) for run in runs]
     return next((code for code in codes if code), 0)
 
