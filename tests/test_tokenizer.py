@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError, load_vocab, save_vocab
-from linear import is_linear
+from linear import is_linear, least_seconds
 from strategies import SPECIAL_TOKENS, plain_texts, quick, texts, vocabularies
 from train_sentencepiece import train
 
@@ -780,9 +780,10 @@ def test_sentencepiece_finds_pieces_in_any_text(model_path, text, keep):
 
 @pytest.mark.parametrize('text', ['a', '\u0301', '.,', '\u4e2d', '\U0001f600', '0,', '``', ' '])
 def test_sentencepiece_takes_linear_time(model_path, text):
-    """As of `Tokenizer`, but for what SentencePiece up to 0.2.0 takes itself, for characters it does not know."""
+    """As of `Tokenizer`; or little more than SentencePiece itself, which up to 0.2.0 is quadratic here and there."""
     tokenizer = LOADED[model_path] = LOADED.get(model_path) or SpTokenizer(model_path)
-    assert is_linear(tokenizer.encode, text, 10000) or not is_linear(tokenizer._processor.EncodeAsIds, text, 10000)
+    assert is_linear(tokenizer.encode, text, 10000) or (
+        least_seconds(tokenizer.encode, text, 40000) < 3 * least_seconds(tokenizer._processor.EncodeAsIds, text, 40000))
 
 
 def test_sentencepiece_reads_bytes_and_pickles(model_path):
