@@ -3,6 +3,7 @@
 
     python -m parity.rows DIRECTORY      the table of what BERT4KERAS_RESULTS=DIRECTORY holds after `tox`
     python -m parity.rows --readme       writes the table of the README
+    python -m parity.rows --environments names a row of each environment, for `tox run-parallel --notest`
 
 The first exits with 1 if a row did not report or failed, if a test was skipped that .ci/skips.txt does not name, and
 if a line there names nothing any more. The row `newest` reports and cannot fail.
@@ -68,6 +69,15 @@ def read_rows(parser=None):
         pins = collections.OrderedDict(pin.split('==') for pin in re.findall(r'[\w.-]+==[\w.]+', text))
         rows[row] = ['%s==%s' % pin for pin in pins.items()]
     return rows
+
+
+def environments():
+    """The first row of each environment that tox makes; the other rows share it."""
+    parser = read_tox()
+    firsts = collections.OrderedDict()
+    for row in read_rows(parser):
+        firsts.setdefault(tuple(values(parser, 'env_dir', row)), row)
+    return list(firsts.values())
 
 
 PEERS = (('keras-bert', 'keras-bert'), ('bert-tensorflow', "Google's BERT"), ('transformers', 'transformers'),
@@ -186,4 +196,6 @@ def main(directory):
 
 
 if __name__ == '__main__':
+    if sys.argv[1:] == ['--environments']:
+        sys.exit(print(','.join(environments())))
     sys.exit(write_readme() if sys.argv[1:] == ['--readme'] else main(*sys.argv[1:]))

@@ -207,6 +207,7 @@ def test_transformers_opens_minilm_that_was_in_tensorflow(both_ways):
         assert (first[name] == third[name]).all(), name
 
 
+@pytest.mark.slow
 def test_keras_bert_opens_minilm_in_tensorflow(both_ways):
     """The TensorFlow side, opened by keras-bert: our last hidden states, with its GELU."""
     if hasattr(keras, 'ops'):

@@ -385,7 +385,7 @@ def test_rematch():
 
 
 def test_a_word_of_100000_characters_takes_no_time():
-    """Tokenizing and rematching are linear; keras-bert's are not."""
+    """Tokenizing and rematching are linear, so that it takes milliseconds; keras-bert's are not."""
     tokenizer = Tokenizer(VOCAB)
 
     def use(letters):
@@ -393,7 +393,8 @@ def test_a_word_of_100000_characters_takes_no_time():
         tokens = tokenizer.tokenize(word)[1:-1]
         assert len(tokens) == len(letters) + 2 and Tokenizer.rematch(word, tokens)[-1] == (len(word) - 1, len(word))
 
-    assert is_linear(use, u'z', 25000)
+    assert is_linear(use, u'z', 5000)
+    use(u'z' * 100000)
 
 
 def test_the_vocabulary_may_change_in_place():
