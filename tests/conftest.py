@@ -5,20 +5,16 @@ from __future__ import absolute_import, division, print_function
 import os
 import sys
 
-import hypothesis
 import pytest
 
 import results
+import strategies  # noqa: F401 (sets the profile of Hypothesis)
 from releases import CONFIG, make_release
 
 if 'BERT4KERAS_ROW' not in os.environ:
     # Half of the time here is JAX's, compiling models of which each runs once. The rows of tox.ini, which
     # are the proof, compile with every optimisation.
     os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
-
-# A machine that is busy is slow now and then, which is no failure.
-hypothesis.settings.register_profile('bert4keras', deadline=None)
-hypothesis.settings.load_profile('bert4keras')
 
 
 def pytest_configure(config):

@@ -9,14 +9,18 @@ from __future__ import absolute_import, division, print_function, unicode_litera
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 # The same examples in every run, so that a failure on another Python can be repeated. A number in
-# BERT4KERAS_EXAMPLES makes a long run of that many, other ones each time.
+# BERT4KERAS_EXAMPLES makes a long run of that many, other ones each time. Without a deadline, as a busy machine
+# is slow now and then; without the search for targets, of which no test has any and in which Hypothesis 4.57
+# was seen not to end.
 EXAMPLES = os.environ.get('BERT4KERAS_EXAMPLES')
-quick = settings(max_examples=int(EXAMPLES or 150), deadline=None, derandomize=not EXAMPLES, database=None,
-                 suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile('bert4keras', deadline=None, derandomize=not EXAMPLES, database=None,
+                          phases=[phase for phase in Phase if phase.name != 'target'])
+settings.load_profile('bert4keras')
+quick = settings(max_examples=int(EXAMPLES or 150), suppress_health_check=[HealthCheck.too_slow])
 
 SPECIAL_TOKENS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 
