@@ -1,8 +1,9 @@
 # -*- coding: utf-8 -*-
 """What a run of pytest leaves behind: one JSON file with what passed, what was skipped and what was measured.
 
-With the environment variable BERT4KERAS_RESULTS naming a directory, each run writes ROW.WHAT.json there;
-the row is BERT4KERAS_ROW, or "local". `.ci/rows.py` makes a table of them, `parity/report.py` PARITY.md.
+With the environment variable BERT4KERAS_RESULTS naming a directory, each run writes ROW.tests.json and
+ROW.parity.json there, or another name for a part of them; the row is BERT4KERAS_ROW, or "local".
+`parity/rows.py` makes a table of them, `parity/report.py` PARITY.md.
 Both conftest files call `register`, and `record` is for what a test measured.
 """
 from __future__ import absolute_import, division, print_function
@@ -46,11 +47,15 @@ def version(package):
         return None
 
 
-def versions():
-    """{what: version} of this Python, the Keras in use and what the numbers may depend on."""
+def keras_in_use():
+    """Which Keras and engine this process has imported, or None."""
     backend = sys.modules.get('bert4keras.backend')
-    found = collections.OrderedDict([('python', platform.python_version()),
-                                     ('keras', backend.describe() if backend else None)])
+    return backend.describe() if backend else None
+
+
+def versions():
+    """{what: version} of this Python and what the numbers may depend on."""
+    found = collections.OrderedDict([('python', platform.python_version()), ('keras', keras_in_use())])
     for package in ('numpy', 'keras-bert', 'bert-tensorflow', 'transformers', 'keras-hub', 'tf_keras'):
         if version(package):
             found[package] = version(package)
@@ -77,42 +82,58 @@ class Recorder(object):
         """Called behind setup, call and teardown of each test."""
         if call.when == 'call':
             item.user_properties.extend(('measured', comparison) for comparison in _measured)
+            item.user_properties.append(('keras', keras_in_use()))
             del _measured[:]
 
 
+class Part(object):
+    """What is known of the tests of one directory."""
+
+    def __init__(self):
+        self.passed, self.failed, self.skipped, self.comparisons, self.seconds = 0, [], [], [], 0.0
+
+
 class Results(object):
-    """Collects the reports of a run, prints what was measured and writes the file."""
+    """Collects the reports of a run, prints what was measured and writes a file for each directory of tests."""
 
     def __init__(self, config):
         words = [os.path.basename(os.path.normpath(word.split('::')[0])) for word in config.args]
-        self.what = '+'.join(words)
-        self.started = time.time()
-        self.passed, self.failed, self.skipped, self.comparisons = [], [], [], []
+        # what is run in part must not pass for the whole
+        self.what = None if set(words) <= {'tests', 'parity'} else '+'.join(words)
+        self.started, self.keras, self.parts = time.time(), None, collections.OrderedDict()
+
+    def part(self, report):
+        """The Part that a report belongs to."""
+        return self.parts.setdefault(self.what or report.nodeid.split('/')[0], Part())
 
     def pytest_runtest_logreport(self, report):
         """Counts one phase of one test; what fails or is skipped may do so in its setup."""
+        part = self.part(report)
+        part.seconds += report.duration
         if report.failed:
-            self.failed.append(report.nodeid)
+            part.failed.append(report.nodeid)
         elif report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            self.skipped.append({'test': report.nodeid, 'reason': reason.replace('Skipped: ', '', 1)})
+            part.skipped.append({'test': report.nodeid, 'reason': reason.replace('Skipped: ', '', 1)})
         elif report.when == 'call':
-            self.passed.append(report.nodeid)
+            part.passed += 1
         if report.when == 'call':
-            self.comparisons += [value for name, value in report.user_properties if name == 'measured']
+            part.comparisons += [value for name, value in report.user_properties if name == 'measured']
+            self.keras = dict(report.user_properties).get('keras') or self.keras
 
     def pytest_collectreport(self, report):
         """A module that cannot be imported is a failure, one that is skipped is a skip."""
         if report.failed:
-            self.failed.append(report.nodeid)
+            self.part(report).failed.append(report.nodeid)
         elif report.skipped:
-            self.skipped.append({'test': report.nodeid, 'reason': str(report.longrepr[2])})
+            self.part(report).skipped.append({'test': report.nodeid, 'reason': str(report.longrepr[2])})
 
     def pytest_terminal_summary(self, terminalreporter):
         """Prints the largest of each group of comparisons, such as all layers of one model."""
         groups = collections.OrderedDict()
-        for comparison in self.comparisons:
-            groups.setdefault(comparison['what'].rsplit(' ', 1)[0], []).append(comparison)
+        for part in self.parts.values():
+            for comparison in part.comparisons:
+                groups.setdefault(comparison['what'].rsplit(' ', 1)[0], []).append(comparison)
         if groups:
             terminalreporter.section('largest of the measured differences')
         for group, members in groups.items():
@@ -123,12 +144,15 @@ class Results(object):
                 % (group, len(members), largest['measured'], largest['what'].rsplit(' ', 1)[-1], 100 * closest))
 
     def pytest_unconfigure(self):
-        """Writes the file, when the run is over."""
+        """Writes the files, when the run is over; each directory has its share of the seconds."""
         if directory() is None:
             return
-        contents = collections.OrderedDict([
-            ('row', row_name()), ('what', self.what), ('versions', versions()),
-            ('seconds', round(time.time() - self.started, 1)), ('passed', len(self.passed)),
-            ('failed', self.failed), ('skipped', self.skipped), ('comparisons', self.comparisons)])
-        with io.open(os.path.join(directory(), '%s.%s.json' % (row_name(), self.what)), 'wb') as stream:
-            stream.write(json.dumps(contents, indent=1).encode('ascii'))
+        elapsed = time.time() - self.started
+        whole = sum(part.seconds for part in self.parts.values()) or 1.0
+        for what, part in self.parts.items():
+            contents = collections.OrderedDict([
+                ('row', row_name()), ('what', what), ('versions', dict(versions(), keras=self.keras)),
+                ('seconds', round(elapsed * part.seconds / whole, 1)), ('passed', part.passed),
+                ('failed', part.failed), ('skipped', part.skipped), ('comparisons', part.comparisons)])
+            with io.open(os.path.join(directory(), '%s.%s.json' % (row_name(), what)), 'wb') as stream:
+                stream.write(json.dumps(contents, indent=1).encode('ascii'))
