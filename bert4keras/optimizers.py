@@ -125,8 +125,10 @@ else:
 
         def get_updates(self, loss, params):
             gradients = self.get_gradients(loss, params)
-            slots = [[keras.backend.zeros(keras.backend.int_shape(param), dtype=keras.backend.dtype(param))
-                      for param in params] for _ in range(3 if self.amsgrad else 2)]
+            # each with a name of its own: Keras 2.3 cannot read what it saved of two of one name
+            slots = [[keras.backend.zeros(keras.backend.int_shape(param), dtype=keras.backend.dtype(param),
+                                          name='%s_%d' % (slot, index)) for index, param in enumerate(params)]
+                     for slot in ('m', 'v') + ('vhat',) * self.amsgrad]
             self.weights = [self.iterations] + sum(slots, [])
             slots = slots + [[None] * len(params)] * (3 - len(slots))
             targets, values = [self.iterations], [self.iterations + 1]
