@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.keras_bert_tokenizer import Tokenizer
+from real_text import LONG, mixed_lines
 from strategies import characters, quick, texts
 
 theirs = pytest.importorskip('keras_bert.tokenizer', reason='keras-bert is not in this row').Tokenizer
@@ -50,3 +51,19 @@ def test_rematch(text, cased, tokens):
     tokens = theirs({}, cased=cased)._tokenize(text) if tokens is None else tokens
     assert (outcome(lambda: Tokenizer.rematch(text, tokens, cased=cased))
             == outcome(lambda: theirs.rematch(text, tokens, cased=cased)))
+
+
+def test_real_lines():
+    """Ids and places of 100,000 real lines of many languages, or of a share of them; see BERT4KERAS_LONG."""
+    lines = mixed_lines(100000)
+    lines = lines if LONG else lines[::200]
+    letters = sorted(set(''.join(lines)))
+    pieces = ['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + sorted(set(' '.join(lines[::50]).split()))
+    pieces += letters[::2] + ['##' + letter for letter in letters[1::2]]
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    for cased in (False, True):
+        ours, peer = Tokenizer(vocab, cased=cased), theirs(vocab, cased=cased)
+        for line in lines:
+            assert ours.encode(line) == peer.encode(line), line
+            tokens = peer._tokenize(line)
+            assert ours.rematch(line, tokens, cased=cased) == peer.rematch(line, tokens, cased=cased), line

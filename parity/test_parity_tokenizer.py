@@ -22,10 +22,9 @@ import pytest
 from hypothesis import given
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
-from real_text import OFFICIAL, chinese_lines, english_lines, other_lines, sentences
+from real_text import LONG, OFFICIAL, mixed_lines
 from strategies import SPECIAL_TOKENS, quick, texts
 
-LONG = bool(os.environ.get('BERT4KERAS_LONG'))
 LINES = [
     "The lighthouse keeper's daughter counted 1,024 gulls before breakfast; nobody believed her!",
     'Caf\xe9s in Z\xfcrich na\xefvely charge \u20ac12.50 (or $13.75) for a "cr\xe8me br\xfbl\xe9e"...',
@@ -75,14 +74,7 @@ def vocab_path(request, tmpdir_factory):
 @pytest.fixture(scope='module')
 def lines():
     """Lines of our own and 100,000 real ones, of as many languages as are at hand."""
-    real = [sentences(part) for part in (english_lines(), chinese_lines(), other_lines())]
-    return LINES + [line for row in itertools.islice(zip_longest(*real), 50000) for line in row if line][:100000]
-
-
-def zip_longest(*lists):
-    """itertools', under the name that both Pythons do not share."""
-    size = max(map(len, lists))
-    return zip(*[part + [''] * (size - len(part)) for part in lists])
+    return LINES + mixed_lines(100000)
 
 
 _SHARES = itertools.count()

@@ -10,10 +10,12 @@ from __future__ import absolute_import, division, print_function, unicode_litera
 import glob
 import gzip
 import io
+import itertools
 import os
 import re
 import zipfile
 
+LONG = bool(os.environ.get('BERT4KERAS_LONG'))  # whether tests take all 100,000 lines, not a share of them
 OFFICIAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'shared', 'official')
 
 
@@ -51,6 +53,13 @@ def other_lines():
         with gzip.open(path) as stream:
             lines += stream.read().decode('utf-8', 'ignore').split('\n')
     return _once(line for line in lines if len(line) > 20)
+
+
+def mixed_lines(count):
+    """The first `count` of all of these, English, Chinese and others by turns, cut into sentences."""
+    parts = [sentences(lines) for lines in (english_lines(), chinese_lines(), other_lines())]
+    turns = ((part[number] for part in parts if number < len(part)) for number in range(max(map(len, parts))))
+    return list(itertools.islice(itertools.chain.from_iterable(turns), count))
 
 
 def sentences(lines):
