@@ -87,6 +87,11 @@ def replace_directory(source, target):
     if not os.path.lexists(target):
         os.rename(source, target)
         return
-    with temporary_directory(target) as old:
-        os.rename(target, os.path.join(old, 'replaced'))
-        os.rename(source, target)
+    with temporary_directory(target) as directory:
+        old = os.path.join(directory, 'replaced')
+        os.rename(target, old)
+        try:
+            os.rename(source, target)
+        except OSError:
+            os.rename(old, target)
+            raise
