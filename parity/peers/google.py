@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 import collections
 import contextlib
 import importlib
+import operator
 
 from questions import HEADS, collect
 from results import version
@@ -38,7 +39,7 @@ def answer(question):
     names = question.layers()
     names = [name for name in names if name not in HEADS] + heads(names)
     with opened('bert', question.config, question.checkpoint) as run:
-        return collect(names, question.batches, lambda batch: list(run(*batch).values()))
+        return collect(names, question.batches, lambda batch: operator.itemgetter(*names)(run(*batch)))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import absolute_import, division, print_function
 
 import collections
+import operator
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def answer(question):
         transformers.BertConfig(attn_implementation='eager', **config)).eval()
     load(torch, model, question, '' if whole else 'bert.')
     names = [name for name in layers if name not in HEADS] + heads(layers)
-    return collect(names, question.batches, lambda batch: list(outputs(model, *batch).values()))
+    return collect(names, question.batches, lambda batch: operator.itemgetter(*names)(outputs(model, *batch)))
 
 
 def load(torch, model, question, prefix):
