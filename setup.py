@@ -6,7 +6,7 @@ import io
 import os
 import re
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -24,7 +24,7 @@ setup(
     long_description=read('README.md'),
     long_description_content_type='text/markdown',
     license='MIT',
-    packages=['bert4keras'],
+    packages=find_packages(include=['bert4keras', 'bert4keras.*']),
     package_data={'bert4keras': ['demo_corpus.txt', 'demo_queries.txt']},
     python_requires='>=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*',
     install_requires=['numpy', 'crc32c', 'tqdm>=4.57'],
