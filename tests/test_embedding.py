@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""snippets.embed: which numbers come out, in which order, for how much computing."""
+"""embedding.embed: which numbers come out, in which order, for how much computing."""
 from __future__ import absolute_import, division, print_function
 
 import logging
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert4keras.snippets import POOLINGS, TextError, embed, normalize, padded_length
+from bert4keras.embedding import POOLINGS, TextError, embed, normalize
 from bert4keras.tokenizer import Tokenizer
 
 # float32 sums of the same numbers in another order, on hidden states of O(1)
@@ -72,14 +72,6 @@ def test_any_texts_in_any_order_are_pooled_as_numpy_does_one_by_one(rows, batch_
         np.testing.assert_allclose(vector, expected, rtol=1e-6)
 
 
-@given(st.integers(1, 512), st.integers(1, 512))
-def test_padded_length_is_enough_little_and_one_of_few(length, positions):
-    """Long enough, never beyond the positions, at most 31 too long, one of 18 for 512 positions."""
-    if length <= positions:
-        assert length <= padded_length(length, positions) <= min(length + 31, positions)
-    assert len({padded_length(any_length, 512) for any_length in range(1, 513)}) == 18
-
-
 def test_batches_have_one_size_few_lengths_and_the_model_s_padding():
     """100 texts of 1 to 50 tokens in batches of 8: all 8 rows, 4 lengths, filled up with [PAD]."""
     model, random = FakeModel(), np.random.RandomState(0)
@@ -135,6 +127,18 @@ def test_a_text_longer_than_the_positions_is_an_error_that_says_which():
         assert part in str(caught.value)
     assert caught.value.index == 1 and not model.batches
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize('pooling', POOLINGS)
+def test_a_text_of_exactly_as_many_tokens_as_positions_is_taken_whole(pooling):
+    """The last position is used, by a text that just fits and by one that max_length cuts to it."""
+    model = FakeModel(positions=19)
+    texts = [to_text(range(1, 20)), '5', to_text(range(1, 21))]
+    result = embed(model, FakeTokenizer(), texts, pooling, max_length=19)
+    assert [batch.shape for batch in model.batches] == [(3, 19)]
+    expected = {'mean': [10, 9], 'cls': [1, 0], 'max': [19, 18]}[pooling]
+    assert result[[0, 2], :2].tolist() == [expected, expected]
+    assert np.array_equal(embed(model, FakeTokenizer(), texts[:1], pooling), result[:1])
 
 
 def test_max_length_cuts_and_says_how_many(caplog):

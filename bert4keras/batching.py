@@ -1,0 +1,119 @@
+# -*- coding: utf-8 -*-
+"""Rows of token ids of many lengths, computed in padded batches of few shapes.
+
+The one batching core: `embedding.embed`, keras-bert's `extract_embeddings` and the generators stand on
+it. Needs NumPy only. Shapes: N rows, B batch, T tokens.
+"""
+from __future__ import absolute_import, division, print_function
+
+import numpy as np
+
+__all__ = ['TextError', 'check_token_ids', 'padded_length', 'pad_rows', 'compute_by_length']
+
+
+class TextError(ValueError):
+    """A text that the model cannot take.
+
+    Attributes:
+        index: its position among the texts, from 0.
+        what: what is wrong with it and what to do, to follow the text's name in a message.
+    """
+
+    def __init__(self, index, what):
+        super(TextError, self).__init__(index, what)
+        self.index, self.what = index, what
+
+    def __str__(self):
+        return 'text %d (counted from 0) %s' % (self.index, self.what)
+
+
+def check_token_ids(index, token_ids, positions, vocab_size, remedy='max_length=%d would cut it'):
+    """Checks that a text fits a model.
+
+    Args:
+        index: int, the text's position among the texts.
+        token_ids: its ids, a sequence of int.
+        positions, vocab_size: int, how many the model has, or None where nobody knows.
+        remedy: str, what would help against too many tokens; its %d becomes `positions`.
+
+    Raises:
+        TextError: no token, more tokens than positions, or ids that the vocabulary lacks.
+    """
+    if not len(token_ids):
+        raise TextError(index, 'has no token; a tokenizer with [CLS] and [SEP] gives even an empty text two')
+    if positions is not None and len(token_ids) > positions:
+        raise TextError(index, 'has %d tokens, but the model has %d positions; %s'
+                        % (len(token_ids), positions, remedy % positions))
+    if vocab_size is not None and (min(token_ids) < 0 or max(token_ids) >= vocab_size):
+        raise TextError(index, 'has token ids from %d to %d, but the model has 0 to %d; use the vocabulary '
+                        'of the model' % (min(token_ids), max(token_ids), vocab_size - 1))
+
+
+def padded_length(length, positions):
+    """The length that a batch is padded to: one of few, because JAX compiles for each.
+
+    On two cores compiling once takes as long as computing some 3000 tokens of a MiniLM, so steps must
+    not be small; padding must not be much, so they must not be large. Up to thousands of texts these
+    came out best; for many more, steps of 8 would save a tenth.
+
+    Args:
+        length: int, of the batch's longest text, at most `positions`.
+        positions: int, what the model has; never exceeded.
+
+    Returns:
+        int, at least `length`.
+    """
+    step = 16 if length <= 64 else 32
+    return min(-(-length // step) * step, positions)
+
+
+def pad_rows(rows, size, width, pad_token_id=0):
+    """Rows of ids as the model's two inputs.
+
+    Args:
+        rows: list of (token ids, segment ids), sequences of int of equal length, at most T each.
+        size: int, B; missing rows are all padding.
+        width: int, T.
+        pad_token_id: int; the segment of padding is 0.
+
+    Returns:
+        [token ids, segment ids], int32 arrays [B, T].
+    """
+    token_ids = np.full((size, width), pad_token_id, dtype='int32')
+    segment_ids = np.zeros_like(token_ids)
+    for row, (tokens, segments) in enumerate(rows):
+        token_ids[row, :len(tokens)], segment_ids[row, :len(tokens)] = tokens, segments
+    return [token_ids, segment_ids]
+
+
+def compute_by_length(rows, compute, size, width, pad_token_id=0, progress=None):
+    """Computes rows of similar length together, and gives their results in the order of the rows.
+
+    Args:
+        rows: list of (token ids, segment ids), see `pad_rows`.
+        compute: function from the inputs [B, T] and the lengths of the rows among them, at most B, to as
+            many results.
+        size: function from a width T to B.
+        width: function from the length of the longest row of a batch to T.
+        pad_token_id: int.
+        progress: None, or a function to call after each batch with the number of its rows.
+
+    Returns:
+        list of N results.
+    """
+    # From the longest to the shortest: the batch that is filled up with empty rows is the cheapest.
+    order = sorted(range(len(rows)), key=lambda index: -len(rows[index][0]))
+    results, start = [None] * len(rows), 0
+    while start < len(rows):
+        longest = len(rows[order[start]][0])
+        batch_size = size(width(longest))
+        indices = order[start:start + batch_size]
+        batch = [rows[index] for index in indices]
+        inputs = pad_rows(batch, batch_size, width(longest), pad_token_id)
+        lengths = [len(token_ids) for token_ids, _ in batch]
+        for index, result in zip(indices, compute(inputs, lengths)):
+            results[index] = result
+        start += len(indices)
+        if progress is not None:
+            progress(len(indices))
+    return results
