@@ -25,7 +25,6 @@ import time
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', 'tests'))
 sys.path.insert(0, os.path.join(HERE, '..'))
 
 
@@ -94,7 +93,7 @@ def measure(peer, directory):
 def make_release(directory, layers):
     """A BERT of base width with random weights, in both layouts; returns the bytes of its tensors."""
     from bert4keras.commands import convert
-    from releases import make_release as make
+    from tests.helpers.releases import make_release as make
     source = os.path.join(directory, 'tensorflow')
     os.mkdir(source)
     _, variables = make(source, vocab_size=30522, hidden_size=768, num_hidden_layers=layers, num_attention_heads=12,

@@ -4,7 +4,7 @@
     python benchmarks/tokenizing.py [--rounds 5] [--peer-path keras-bert=DIR] [--peer-path bert4keras-0.11.5=DIR] ...
 
 Writes benchmarks/tokenizing.md, the README's copy of it, and tokenizing.png. English and Chinese are real lines
-(tests/real_text.py), each there once. Every peer runs in a process of its own, all on one core and in turn:
+(tests/helpers/real_text.py), each there once. Every peer runs in a process of its own, all on one core and in turn:
 in each round each peer gets the same lines, which it has not seen before; before the first round it gets as
 many to warm up. Measured is the processor time of the process; the table has the medians of the rounds, and
 tokens of Google's ids. "Same ids" compares every line with ours. What cannot be imported is left out and
@@ -27,7 +27,6 @@ import time
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OFFICIAL = os.path.join(HERE, '..', '..', 'shared', 'official')
 BATCH = 64
 
 
@@ -299,20 +298,21 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--peer-path', action='append', default=[], help='PEER=DIR, as often as needed')
     args = parser.parse_args()
-    sys.path[:0] = [os.path.join(HERE, '..'), os.path.join(HERE, '..', 'tests')]
+    sys.path.insert(0, os.path.join(HERE, '..'))
     if hasattr(os, 'sched_setaffinity'):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # its children inherit it
     from bert4keras.cli import find_demo_weights
-    from real_text import chinese_lines, english_lines
+    from tests.helpers.official import find_official
+    from tests.helpers.real_text import chinese_lines, english_lines
+    official = find_official() or sys.exit('BERT4KERAS_OFFICIAL does not name the official files')
     folders = dict(option.split('=', 1) for option in args.peer_path)
     vocab = os.path.join(find_demo_weights(), 'vocab.txt')
     lines, folder = [english_lines(), chinese_lines()], tempfile.mkdtemp()
     for part in lines:
         random.Random(7).shuffle(part)
     english = compare(vocab, lines[0], args.rounds, folders, folder)
-    chinese_vocab = os.path.join(OFFICIAL, 'google_bert_zh', 'vocab.txt')
-    chinese = compare(chinese_vocab, lines[1], args.rounds, folders, folder) if lines[1] else {}
-    worst = compare_worst(vocab, os.path.join(OFFICIAL, 'google_albert_en', '30k-clean.model'), lines[0], args.rounds,
+    chinese = compare(os.path.join(official, 'google_bert_zh', 'vocab.txt'), lines[1], args.rounds, folders, folder)
+    worst = compare_worst(vocab, os.path.join(official, 'google_albert_en', '30k-clean.model'), lines[0], args.rounds,
                           folder)
     write_table(english, chinese, worst)
     draw(english, chinese)

@@ -1,19 +1,14 @@
 # -*- coding: utf-8 -*-
-"""Shares the releases of tests/, and what a run of pytest leaves behind (tests/results.py)."""
+"""What every comparison may use: releases made once, real weights and texts."""
 from __future__ import absolute_import, division, print_function
 
 import os
 import shutil
-import sys
 
 import numpy as np
 import pytest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', 'tests'))
-
-import results  # noqa: E402
-from releases import make_release  # noqa: E402
+from tests.helpers.releases import make_release
 
 TEXTS = [
     u'The rain had only just stopped.',
@@ -31,27 +26,12 @@ def pytest_addoption(parser):
                      help="directory of a release in Google's layout (bert_config.json, bert_model.ckpt)")
 
 
-def pytest_configure(config):
-    """Names the mark of what the rows of tox.ini run and the README's five minutes leave out."""
-    config.addinivalue_line('markers', 'slow: only in the rows of tox.ini')
-    results.register(config)
-
-
 @pytest.fixture(scope='session')
 def release(tmp_path_factory):
     """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""
     directory = tmp_path_factory.mktemp('release')
     config, variables = make_release(directory)
     return str(directory), config, variables
-
-
-@pytest.fixture(scope='session')
-def official():
-    """The directory of genuine files of the official releases, or a skip where there is none."""
-    path = os.path.join(HERE, '..', '..', 'shared', 'official')
-    if not os.path.isdir(path):
-        pytest.skip('the files of the official releases are not here')
-    return path
 
 
 @pytest.fixture(scope='session')
@@ -87,12 +67,3 @@ def minilm_ids(minilm):
     for index, (tokens, segments) in enumerate(rows):
         token_ids[index, :len(tokens)], segment_ids[index, :len(tokens)] = tokens, segments
     return token_ids, segment_ids
-
-
-@pytest.fixture(autouse=True)
-def fresh_graph():
-    """Clears Keras' graph behind every test: TensorFlow 1 has one, which grows with every model."""
-    yield
-    keras = getattr(sys.modules.get('bert4keras.backend'), 'keras', None)
-    if keras is not None and not hasattr(keras, 'ops'):  # Keras 3 has none, and takes its time to clear it
-        keras.backend.clear_session()

@@ -1,12 +1,12 @@
 # -*- coding: utf-8 -*-
 """Runs keras-bert 0.89's own tests against keras-bert and against the drop-in, in this environment.
 
-    TF_KERAS=1 [TF_USE_LEGACY_KERAS=1] python parity/keras_bert_own_tests.py
+    TF_KERAS=1 [TF_USE_LEGACY_KERAS=1] python -m parity.keras_bert_own_tests
 
 The tests come out of keras-bert's source distribution, which pip fetches from PyPI now and which is
 not kept; keras-bert itself and its companions must be installed. What the tests want and the
 distribution lacks is made: `test_checkpoint`, by our writer, and the archive that they would download,
-behind a file URL. The saved model `test_bert_fit.h5` is used if it is beside the checkout; without it
+behind a file URL. The saved model `test_bert_fit.h5` is used where the official files are; without it
 that test trains from scratch. Exit code 0 if the drop-in passes every test.
 """
 from __future__ import absolute_import, division, print_function
@@ -23,17 +23,16 @@ import tempfile
 import xml.etree.ElementTree
 import zipfile
 
+from bert4keras.checkpoint import save_checkpoint
+from tests.helpers.official import find_official
+from tests.helpers.releases import random_variables
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-sys.path[:0] = [ROOT, os.path.join(ROOT, 'tests')]
-
-from bert4keras.checkpoint import save_checkpoint  # noqa: E402
-from releases import random_variables  # noqa: E402
 
 CONFIG = {'vocab_size': 15, 'hidden_size': 4, 'num_hidden_layers': 2, 'num_attention_heads': 4, 'intermediate_size': 16,
           'max_position_embeddings': 16, 'type_vocab_size': 2, 'hidden_act': 'gelu'}
 VOCAB = '[PAD] [UNK] [CLS] [SEP] all work and no play makes jack a dull boy ~'.split()
-SAVED = os.path.join(ROOT, '..', 'shared', 'official', 'keras_bert_toy', 'test_bert_fit.h5')
 DROP_IN = '''import sys
 from bert4keras import keras_bert
 for name in ('', '.layers', '.datasets', '.optimizers', '.loader', '.bert', '.util'):
@@ -64,8 +63,8 @@ def prepare(tests, folder):
     for name, text in (('bert_config.json', json.dumps(CONFIG)), ('vocab.txt', '\n'.join(VOCAB))):
         with io.open(os.path.join(checkpoint, name), 'w', encoding='utf-8') as file:
             file.write(u'%s' % text)
-    if os.path.exists(SAVED):
-        shutil.copy(SAVED, os.path.join(tests, 'test_bert_fit.h5'))
+    if find_official():
+        shutil.copy(os.path.join(find_official(), 'keras_bert_toy', 'test_bert_fit.h5'), tests)
     archive = os.path.join(folder, 'master.zip')
     with zipfile.ZipFile(archive, 'w') as file:
         file.writestr('keras-bert-master/README.md', 'a file')

@@ -10,7 +10,7 @@ from __future__ import absolute_import, division, print_function
 
 import numpy as np
 
-import results
+from parity import results
 
 RELATIVE = 1e-4
 

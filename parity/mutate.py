@@ -19,11 +19,10 @@ import subprocess
 import sys
 import tempfile
 
+from parity.copy_checkout import copy_checkout
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-sys.path[:0] = [HERE, os.path.join(ROOT, 'tests')]
-
-from copy_checkout import copy_checkout  # noqa: E402
 
 
 def mutate(package, name, filename, old, new):
@@ -71,7 +70,7 @@ def main(names):
         copy = os.path.join(directory, 'copy')
         copy_checkout(ROOT, copy)
         for name in names:
-            table = importlib.import_module('mutations_' + name)
+            table = importlib.import_module('parity.mutations_' + name)
             for mutation in table.MUTATIONS:  # before the first run of minutes
                 mutate(fresh_package(copy), *mutation)
             fresh_package(copy)

@@ -17,7 +17,7 @@ import numpy as np
 
 from bert4keras.checkpoint import open_checkpoint
 from bert4keras.families import SIZES as FIELDS, open_variables, read_config
-from releases import make_release, random_ids
+from tests.helpers.releases import make_release, random_ids
 
 HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint needs for it
     ('Pooler-Dense', 'bert/pooler/dense/kernel'), ('NSP-Proba', 'cls/seq_relationship/output_weights'),
@@ -87,7 +87,7 @@ class Question(object):
 
     def to_json(self):
         """The question as a str, for another process; `from_json` is the way back."""
-        return json.dumps({'name': self.name, 'directory': self.directory, 'gelu': self.gelu,
+        return json.dumps({'name': self.name, 'directory': os.path.abspath(self.directory), 'gelu': self.gelu,
                            'batches': [[ids.tolist() for ids in batch] for batch in self.batches],
                            'trains': self.trains, 'real': self.real})
 

@@ -7,17 +7,13 @@ from __future__ import absolute_import, division, print_function
 
 import os
 import shutil
-import sys
 import tempfile
 
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, '..', 'tests')]
-
-import results  # noqa: E402
-from peers import keras_bert, recorded  # noqa: E402
-from questions import common_questions  # noqa: E402
+from parity import results
+from parity.peers import keras_bert, recorded
+from parity.questions import common_questions
 
 
 def main():

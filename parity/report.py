@@ -19,12 +19,10 @@ import tempfile
 
 import numpy as np
 
+from parity.rows import UNPINNED, read_results, read_rows
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-sys.path[:0] = [HERE, os.path.join(ROOT, 'tests')]
-
-from rows import UNPINNED, read_results, read_rows  # noqa: E402
-
 SOURCES = ('backend.py', 'layers.py', 'bert.py', 'families.py')  # what the numbers depend on
 KINDS = ('hidden', 'heads', 'gradient', '10 SGD steps', '10 Adam steps')
 SHOWN = re.compile(r'^(tensorflow(-cpu)?|tf_keras|keras|jax|torch|numpy|keras-bert|bert-tensorflow|transformers'
@@ -140,8 +138,8 @@ def spreads(answers, start, tolerances):
     Returns:
         {kind: list of comparisons} with the two rows and the tensor in each.
     """
-    import training
-    from measure import RELATIVE
+    from parity import training
+    from parity.measure import RELATIVE
     rows = list(answers)
     trained = {row: training.moved(start, answer) for row, answer in answers.items()}
     found = collections.OrderedDict((kind, []) for kind in KINDS)
@@ -178,7 +176,7 @@ def read_answers(directory, rows, question):
 
 def between_lines(directory, rows, groups):
     """The section about any two rows."""
-    from questions import common_questions
+    from parity.questions import common_questions
     release = tempfile.mkdtemp()
     try:
         question = common_questions(release)[0]

@@ -12,9 +12,9 @@ from bert4keras.bert import build_bert_model
 from bert4keras.commands import build_with_outputs, convert
 from bert4keras.families import find_release, open_variables, read_config
 from bert4keras.reference import forward
-from measure import check, difference, tolerance
-from peers import google, hugging_face
-from releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables
+from parity.measure import check, difference, tolerance
+from parity.peers import google, hugging_face
+from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables
 
 HEADS = {'with_nsp': True, 'with_mlm': True}
 SHORT_BERT = dict(CONFIG, num_hidden_layers=2)

@@ -13,7 +13,7 @@ import pytest
 from bert4keras import keras_bert as ours
 from bert4keras.backend import keras
 from bert4keras.tokenizer import save_vocab
-from measure import check, real_positions
+from parity.measure import check, real_positions
 
 if hasattr(keras, 'ops'):
     pytest.skip('keras-bert does not run on Keras 3', allow_module_level=True)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.keras_bert_tokenizer import Tokenizer
-from real_text import LONG, mixed_lines
-from strategies import characters, quick, texts
+from tests.helpers.real_text import LONG, mixed_lines
+from tests.helpers.strategies import characters, quick, texts
 
 theirs = pytest.importorskip('keras_bert.tokenizer', reason='keras-bert is not in this row').Tokenizer
 

@@ -7,8 +7,8 @@ import pytest
 
 from bert4keras.bert import build_bert_model
 from bert4keras.reference import forward
-from measure import check, difference, layer_outputs, real_positions, tolerance
-from releases import random_ids
+from parity.measure import check, difference, layer_outputs, real_positions, tolerance
+from tests.helpers.releases import random_ids
 
 
 @pytest.mark.parametrize('application, gelu', [

@@ -9,12 +9,8 @@ import os
 import numpy as np
 import pytest
 
-import mutate
-import mutations_model
-import mutations_tokenizer
-import report
-import rows
-import training
+from parity import mutate, mutations_model, mutations_tokenizer, report, rows, training
+from parity.copy_checkout import copy_checkout
 
 SKIP = {'test': 'parity/test_a.py::test_b[c]', 'reason': 'not in this row'}
 
@@ -118,3 +114,11 @@ def test_a_mutation_must_fit_exactly_once(tmp_path):
     mutate.mutate(str(tmp_path), 'name', 'module.py', 'one', u'x')
     with io.open(path, encoding='utf-8') as stream:
         assert stream.read() == u'x two two'
+
+
+def test_a_copy_has_all_but_the_package(tmp_path):
+    """What a row runs is a copy in which only the installed wheel can be imported as bert4keras."""
+    copy = os.path.join(str(tmp_path), 'copy')
+    copy_checkout(rows.ROOT, copy)
+    found = set(os.listdir(copy))
+    assert {'tests', 'parity', 'conftest.py', 'tox.ini', '.ci', 'README.md'} <= found and 'bert4keras' not in found

@@ -4,7 +4,7 @@
 Google's comes with `bert-tensorflow==1.0.4`, which needs TensorFlow 1.14 or 1.15. The other two differ
 from it in the ways that DIVERGENCES lists, each of them tested: that there is no other is tested over all
 code points, on real lines and on Hypothesis's texts. The SentencePiece tokenizer equals transformers'
-AlbertTokenizer on the model beside the checkout.
+AlbertTokenizer on the genuine model.
 
 Of the real lines each combination of vocabulary and case sees its share; `BERT4KERAS_LONG=1` gives all
 100,000 to each.
@@ -22,8 +22,8 @@ import pytest
 from hypothesis import given
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
-from real_text import LONG, OFFICIAL, mixed_lines
-from strategies import SPECIAL_TOKENS, quick, texts
+from tests.helpers.real_text import LONG, mixed_lines
+from tests.helpers.strategies import SPECIAL_TOKENS, quick, texts
 
 LINES = [
     "The lighthouse keeper's daughter counted 1,024 gulls before breakfast; nobody believed her!",
@@ -63,9 +63,7 @@ def vocab_path(request, tmpdir_factory):
         path = str(tmpdir_factory.mktemp('own').join('vocab.txt'))
         write_own_vocabulary(path)
     elif request.param == 'Chinese':
-        path = os.path.join(OFFICIAL, 'google_bert_zh', 'vocab.txt')
-        if not os.path.exists(path):
-            pytest.skip('no official files beside the checkout')
+        path = os.path.join(request.getfixturevalue('official'), 'google_bert_zh', 'vocab.txt')
     else:
         path = os.path.join(request.getfixturevalue('minilm'), 'vocab.txt')
     return path
@@ -275,12 +273,10 @@ def test_transformers_drops_from_the_first_of_equals(minilm):
 
 @pytest.fixture(scope='module', params=[{}, {'do_lower_case': False}, {'keep_accents': True}],
                 ids=['plain', 'cased', 'accents'])
-def alberts(request, tmpdir_factory):
-    """(transformers' AlbertTokenizer, ours), on the model beside the checkout."""
+def alberts(request, official, tmpdir_factory):
+    """(transformers' AlbertTokenizer, ours), on the genuine model."""
     transformers = pytest.importorskip('transformers', reason='transformers is not in this row')
-    model = os.path.join(OFFICIAL, 'google_albert_en', '30k-clean.model')
-    if not os.path.exists(model):
-        pytest.skip('no official files beside the checkout')
+    model = os.path.join(official, 'google_albert_en', '30k-clean.model')
     folder = str(tmpdir_factory.mktemp('albert'))
     shutil.copy(model, os.path.join(folder, 'spiece.model'))
     with open(os.path.join(folder, 'tokenizer_config.json'), 'w') as writer:

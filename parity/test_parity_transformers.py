@@ -13,8 +13,8 @@ import pytest
 from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import open_checkpoint
 from bert4keras.families import find_release, open_variables, read_config
-from measure import check, layer_outputs, real_positions
-from peers import hugging_face
+from parity.measure import check, layer_outputs, real_positions
+from parity.peers import hugging_face
 
 
 def test_minilm_equals_transformers_each_loading_the_release(minilm, minilm_ids):

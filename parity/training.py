@@ -13,7 +13,7 @@ import collections
 import numpy as np
 
 from bert4keras.families import is_transposed, strip_transposed
-from measure import RELATIVE
+from parity.measure import RELATIVE
 
 RATE = 2.0 ** 20  # a power of two: dividing by it is exact
 SGD_RATE = 0.25  # far enough that the weights' own rounding is small beside it

@@ -16,7 +16,7 @@ from bert4keras.bert import Bert4LM, BertModel, build_bert_model, load_pretraine
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.families import ConfigError
 from bert4keras.layers import BertDense
-from releases import CONFIG, make_release, random_ids
+from tests.helpers.releases import CONFIG, make_release, random_ids
 
 ROUNDING = 1e-5  # of float32 on hidden states of order 1; parity/ measures it against its floor
 

@@ -23,14 +23,14 @@ from hypothesis.extra import numpy as hnp
 
 from bert4keras import checkpoint, tensor_bundle as module
 from bert4keras.checkpoint import Checkpoint, CheckpointError, open_checkpoint, save_checkpoint
+from tests.helpers.official import find_official
 
 try:
     from importlib.util import find_spec
 except ImportError:  # Python 2.7
     from pkgutil import find_loader as find_spec
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-OFFICIAL = os.path.join(HERE, '..', '..', 'shared', 'official')
+PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(checkpoint.__file__)))
 DATA = '.data-00000-of-00001'
 DTYPES = ['float16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32',
           'uint64', 'bool']
@@ -1120,12 +1120,10 @@ OFFICIAL_INDEXES = {
 
 
 @pytest.mark.parametrize('name', sorted(OFFICIAL_INDEXES))
-def test_official_index_files(name):
+def test_official_index_files(official, name):
     """The indexes of real releases list the variables known to be in them, the compressed one too."""
-    if not os.path.exists(os.path.join(OFFICIAL, name + '.index')):
-        pytest.skip('the official files are not beside this checkout')
     count, shapes = OFFICIAL_INDEXES[name]
-    found = open_checkpoint(os.path.join(OFFICIAL, name))
+    found = open_checkpoint(os.path.join(official, name))
     assert len(found) == count
     assert {key: found.shape(key) for key in shapes} == shapes
     assert {found.dtype(key) for key in found} <= {'float32', 'int64'}
@@ -1174,8 +1172,8 @@ def test_tensorflow_reads_ours_and_we_read_its(folder):
     many.update({u'x' * 6000: np.ones(2), u'模型/权重': np.ones((1, 2))})
     save_checkpoint(os.path.join(folder, 'ours'), many)
     prefixes = [os.path.join(folder, 'ours')]
-    prefixes += [os.path.join(OFFICIAL, name) for name in OFFICIAL_INDEXES
-                 if os.path.exists(os.path.join(OFFICIAL, name + '.index'))]
+    if find_official():
+        prefixes += [os.path.join(find_official(), name) for name in OFFICIAL_INDEXES]
     script = write_file(os.path.join(folder, 'script.py'), WITH_TENSORFLOW.encode('utf-8'))
     process = subprocess.Popen([sys.executable, script, folder] + prefixes, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, env=dict(os.environ, CUDA_VISIBLE_DEVICES=''))
@@ -1262,7 +1260,7 @@ def test_memory(folder, mode):
     if mode == 'read':
         save_checkpoint(prefix, ((u'v%d' % i, np.ones((1000, 1300), 'float32')) for i in range(10)))
     script = write_file(os.path.join(folder, 'script.py'), MEASURE.encode('utf-8'))
-    output = subprocess.check_output([sys.executable, script, os.path.join(HERE, '..'), mode, prefix])
+    output = subprocess.check_output([sys.executable, script, PACKAGES, mode, prefix])
     total, grown = (int(number) for number in output.decode().strip(' ()\n').replace(',', ' ').split())
     assert total == 52000000
     assert grown < total / 4

@@ -18,8 +18,8 @@ from bert4keras import __version__, backend, cli, commands, layers, snippets
 from bert4keras.bert import build_bert_model
 from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
-from releases import make_release
-from train_sentencepiece import train
+from tests.helpers.releases import make_release
+from tests.helpers.train_sentencepiece import train
 
 TEXTS = [u'word5 word6 word7 word8', u'', u'word1', u'没有 word2', u'word3 ' * 14]
 # float32 sums in another order, on hidden states of O(1) / on the six layers of the real MiniLM

@@ -21,7 +21,7 @@ from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, ver
 from bert4keras.families import find_release, hugging_face_names
 from bert4keras.files import replace_directory
 from bert4keras.tokenizer import VocabularyError
-from releases import make_release, random_ids
+from tests.helpers.releases import make_release, random_ids
 
 
 def read(*path):

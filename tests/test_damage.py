@@ -2,7 +2,7 @@
 """Tests of what damaged releases become; damage.py runs as many cases as one likes."""
 from __future__ import absolute_import, division, print_function
 
-import damage
+from tests.helpers import damage
 
 
 def test_damage_is_an_error_of_ours_or_changes_nothing():

@@ -16,7 +16,7 @@ import pytest
 
 from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
-from releases import random_ids
+from tests.helpers.releases import random_ids
 
 if not hasattr(keras, 'ops'):
     pytest.skip('model.export came with Keras 3', allow_module_level=True)

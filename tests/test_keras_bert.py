@@ -21,8 +21,9 @@ from bert4keras.bert import load_pretrained_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint
 from bert4keras.keras_bert import (Tokenizer, extract_embeddings, get_custom_objects, get_model,
                                    load_trained_model_from_checkpoint)
-from linear import is_linear
-from releases import make_release, random_ids
+from tests.helpers.linear import is_linear
+from tests.helpers.official import find_official
+from tests.helpers.releases import make_release, random_ids
 
 ROUNDING = 2e-5  # of float32 on hidden states of order 1
 BLOCK = ['MultiHeadSelfAttention', 'MultiHeadSelfAttention-Dropout', 'MultiHeadSelfAttention-Add',
@@ -550,12 +551,10 @@ BAD = [u'what a waste of money', u'torn pages and bad print', u'i do not like it
 
 
 def labelled_texts(limit=16):
-    """(texts, labels): of the real reviews that are beside the checkout, else our own."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'shared', 'official', 'text',
-                        'sentiment.zip')
-    if not os.path.exists(path):
+    """(texts, labels): of the real reviews among the official files, or our own where there are none."""
+    if not find_official():
         return GOOD + BAD, [1] * len(GOOD) + [0] * len(BAD)
-    with zipfile.ZipFile(path) as file:
+    with zipfile.ZipFile(os.path.join(find_official(), 'text', 'sentiment.zip')) as file:
         lines = file.read('sentiment/sentiment.valid.data').decode('utf-8').split(u'\n')[:limit]
     return [line[:-2] for line in lines], [int(line[-1]) for line in lines]
 

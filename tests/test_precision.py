@@ -18,8 +18,8 @@ from bert4keras import backend, layers
 from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
 from bert4keras.tokenizer import Tokenizer
-from releases import random_ids
-from saved_model import outputs_of
+from tests.helpers.releases import random_ids
+from tests.helpers.saved_model import outputs_of
 
 TOLERANCE = {'mixed_float16': 1e-2, 'float16': 1e-2, 'mixed_bfloat16': 5e-2, 'bfloat16': 5e-2}
 POLICIES = ['mixed_float16', 'mixed_bfloat16', pytest.param('float16', marks=pytest.mark.slow),

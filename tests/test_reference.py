@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bert4keras import reference
-from releases import CONFIG, random_ids, random_variables
+from tests.helpers.releases import CONFIG, random_ids, random_variables
 
 
 def test_gelu_at_known_points():

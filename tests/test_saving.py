@@ -17,8 +17,8 @@ import bert4keras
 from bert4keras import backend, layers
 from bert4keras.backend import ENGINES, keras
 from bert4keras.bert import build_bert_model
-from releases import random_ids
-from saved_model import outputs_of
+from tests.helpers.releases import random_ids
+from tests.helpers.saved_model import outputs_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROUNDING = 1e-5  # of float32 on hidden states of order 1, between two engines
@@ -125,7 +125,7 @@ def run(directory, engine, flags):
     env = dict(os.environ, PYTHONPATH=packages)
     if KERAS_3:
         env['KERAS_BACKEND'] = engine
-    process = subprocess.Popen([sys.executable, os.path.join(HERE, 'saved_model.py'), path] + files + list(flags),
+    process = subprocess.Popen([sys.executable, os.path.join(HERE, 'helpers', 'saved_model.py'), path] + files + list(flags),
                                env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     log = process.communicate()[0].decode('utf-8', 'replace')
     if process.returncode:

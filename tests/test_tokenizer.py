@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError, load_vocab, save_vocab
-from linear import is_linear, least_seconds
-from strategies import SPECIAL_TOKENS, plain_texts, quick, texts, vocabularies
-from train_sentencepiece import train
+from tests.helpers.linear import is_linear, least_seconds
+from tests.helpers.strategies import SPECIAL_TOKENS, plain_texts, quick, texts, vocabularies
+from tests.helpers.train_sentencepiece import train
 
 WORDS = ('un ##aff ##able hello world angstrom . , ! ? ( ) - \' < ` \u4eca \u5929 \u6c14 \u4e2d '
          '\uff0c \u3002 \u0301 \u20ac ##\u20ac \u03c3 ##\u03c3 \u03c2 ##\u03c2 \u03b1 ##\u03b1 '

@@ -11,8 +11,8 @@ import contextlib
 import importlib
 import operator
 
-from questions import HEADS, collect
-from results import version
+from parity.questions import HEADS, collect
+from parity.results import version
 
 NAME = "Google's BERT"
 GELUS = ('tanh',)

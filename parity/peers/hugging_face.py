@@ -8,8 +8,8 @@ import operator
 import numpy as np
 
 from bert4keras.families import IGNORABLE, to_layout
-from questions import HEADS, collect
-from results import version
+from parity.questions import HEADS, collect
+from parity.results import version
 
 NAME = 'transformers'
 GELUS = ('erf', 'tanh')

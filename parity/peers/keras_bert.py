@@ -5,7 +5,7 @@ It runs on the Keras of this row where that is Keras 2, and on Keras 3 in a proc
 tf_keras. Its model is built by its own `get_model` and loaded by its own loader. What it calls by another
 name than we do is in LAYERS and VARIABLES.
 
-    python -m peers.keras_bert OUTPUT.npz QUESTION...      from parity/: answers questions in JSON files
+    python -m parity.peers.keras_bert OUTPUT.npz QUESTION...      answers questions in JSON files
 """
 from __future__ import absolute_import, division, print_function
 
@@ -18,14 +18,15 @@ import tempfile
 
 import numpy as np
 
-import questions
-from results import version
-from training import Trainer
+from parity import questions
+from parity.results import version
+from parity.training import Trainer
 
 NAME = 'keras-bert'
 GELUS = ('erf', 'tanh', None)
 TRAINS = True
 LAYERS = {'Pooler-Dense': 'NSP-Dense', 'NSP-Proba': 'NSP', 'MLM-Proba': 'MLM-Sim'}
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OTHER_PROCESS = {'TF_KERAS': '1', 'TF_USE_LEGACY_KERAS': '1'}
 
 
@@ -56,12 +57,9 @@ def in_another_process(asked):
         with io.open(paths[-1], 'wb') as stream:
             stream.write(question.to_json().encode('ascii'))
     output = os.path.join(directory, 'answers.npz')
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     environment = {key: value for key, value in os.environ.items() if key != 'KERAS_BACKEND'}
-    # the directories, not the package's own: what is installed stays what is imported
-    path = [here, os.path.join(here, '..', 'tests'), os.environ.get('PYTHONPATH', '')]
-    environment.update(OTHER_PROCESS, PYTHONPATH=os.pathsep.join(filter(None, path)))
-    subprocess.check_call([sys.executable, '-m', 'peers.keras_bert', output] + paths, env=environment)
+    subprocess.check_call([sys.executable, '-m', 'parity.peers.keras_bert', output] + paths, cwd=ROOT,
+                          env=dict(environment, **OTHER_PROCESS))
     with np.load(output) as arrays:
         return [collections.OrderedDict((key.split(' ', 1)[1], arrays[key]) for key in arrays.files
                                         if key.startswith('%d ' % number)) for number in range(len(asked))]

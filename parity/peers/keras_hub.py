@@ -7,8 +7,8 @@ from __future__ import absolute_import, division, print_function
 
 import numpy as np
 
-from questions import HEADS, collect
-from results import version
+from parity.questions import HEADS, collect
+from parity.results import version
 
 NAME = 'KerasHub'
 GELUS = ('tanh',)

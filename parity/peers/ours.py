@@ -4,9 +4,9 @@ from __future__ import absolute_import, division, print_function
 
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel, build_bert_model
-from measure import layer_function
-from questions import collect
-from training import Trainer
+from parity.measure import layer_function
+from parity.questions import collect
+from parity.training import Trainer
 
 
 def answer(question):

@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from questions import HEADS
+from parity.questions import HEADS
 
 NAME = 'keras-bert, recorded'
 GELUS = ('erf', 'tanh')

@@ -5,7 +5,7 @@ from __future__ import absolute_import, division, print_function
 import numpy as np
 
 from bert4keras.reference import forward
-from questions import collect
+from parity.questions import collect
 
 
 def answer(question, dtype='float64'):

@@ -8,21 +8,18 @@ import sys
 
 
 def copy_checkout(source, destination):
-    """Copies what tests read of a checkout into a fresh directory; what lies in ../shared stays there."""
+    """Copies what tests read of a checkout into a fresh directory."""
     shutil.rmtree(destination, ignore_errors=True)
     os.makedirs(destination)
     for name in ('tests', 'parity', 'examples', 'benchmarks'):
         shutil.copytree(os.path.join(source, name), os.path.join(destination, name),
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
-    for name in ('README.md', 'tox.ini', 'PARITY.md', 'parity.png', '.ci'):
+    for name in ('conftest.py', 'README.md', 'tox.ini', 'PARITY.md', 'parity.png', '.ci'):
         path = os.path.join(source, name)
         if os.path.isdir(path):
             shutil.copytree(path, os.path.join(destination, name))
         elif os.path.exists(path):
             shutil.copy(path, destination)
-    shared, link = os.path.join(source, '..', 'shared'), os.path.join(destination, '..', 'shared')
-    if os.path.isdir(shared) and not os.path.lexists(link):
-        os.symlink(os.path.abspath(shared), link)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 """Real lines of text, read from what is at hand at run time: nothing of it is stored here.
 
 English from the docstrings of the running Python's standard library, Chinese (reviews, questions, news)
-from the official files beside the checkout, twenty other languages from the messages and manual pages
+from the official files where they are (official.py), twenty other languages from the messages and manual pages
 that Linux distributions install. Each line is there once.
 """
 from __future__ import absolute_import, division, print_function, unicode_literals
@@ -15,8 +15,9 @@ import os
 import re
 import zipfile
 
+from tests.helpers.official import find_official
+
 LONG = bool(os.environ.get('BERT4KERAS_LONG'))  # whether tests take all 100,000 lines, not a share of them
-OFFICIAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'shared', 'official')
 
 
 def english_lines():
@@ -35,8 +36,9 @@ def english_lines():
 
 def chinese_lines():
     """Reviews, questions and news, a text a line; none where the official files are not."""
-    folder, texts = os.path.join(OFFICIAL, 'text'), []
-    if os.path.isdir(folder):
+    texts = []
+    if find_official():
+        folder = os.path.join(find_official(), 'text')
         texts += [_read(path) for path in sorted(glob.glob(os.path.join(folder, '*.txt')))]
         with zipfile.ZipFile(os.path.join(folder, 'sentiment.zip')) as archive:
             texts += [archive.read(name).decode('utf-8') for name in sorted(archive.namelist())]

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Trains a SentencePiece model in a process of its own: beside TensorFlow 1.15 its trainer crashes.
 
-    python tests/train_sentencepiece.py --input=corpus.txt --model_prefix=spiece --vocab_size=70 ...
+    python tests/helpers/train_sentencepiece.py --input=corpus.txt --model_prefix=spiece --vocab_size=70 ...
 """
 from __future__ import absolute_import, print_function
 

@@ -1,8 +1,8 @@
 # -*- coding: utf-8 -*-
 """What a row of tox.ini runs: parity/ and tests/, in two processes.
 
-    python tests/run_row.py                              both
-    python tests/run_row.py tests/test_bert.py -k mask   these arguments for pytest, once
+    python .ci/run_row.py                              both
+    python .ci/run_row.py tests/test_bert.py -k mask   these arguments for pytest, once
 """
 from __future__ import absolute_import, print_function
 

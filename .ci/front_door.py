@@ -1,8 +1,8 @@
 # -*- coding: utf-8 -*-
 """Runs the README's two commands from a fresh clone; fails if either does, or installs torch or CUDA.
 
-    python3 tests/front_door.py            both commands
-    python3 tests/front_door.py tests      those with this word in them
+    python3 .ci/front_door.py            both commands
+    python3 .ci/front_door.py tests      those with this word in them
 """
 from __future__ import absolute_import, print_function
 

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Damages the files of a release in every way the world does, and looks at what becomes of it.
 
-    python tests/damage.py --cases 3000
+    python -m tests.helpers.damage --cases 3000
 
 Each case takes a small release in either layout, damages one of its files at random, and uses it as
 `build_bert_model` does, short of the engine: config, vocabulary, names, shapes, every tensor. It may load
@@ -34,7 +34,7 @@ from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpo
 from bert4keras.commands import load_tokenizer
 from bert4keras.families import ConfigError, find_release, open_variables, read_config, to_layout
 from bert4keras.tokenizer import VocabularyError
-from releases import make_release, shapes
+from tests.helpers.releases import make_release, shapes
 
 OUR_ERRORS = (CheckpointError, ConfigError, VocabularyError)
 
