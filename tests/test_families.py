@@ -19,7 +19,8 @@ from bert4keras.families import (ConfigError, activation_name, find_release, hug
                                  open_variables, read_config, strip_transposed)
 from bert4keras.layers import BertDense
 from bert4keras.tokenizer import VocabularyError, load_vocab
-from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables, shapes
+from tests.helpers.releases import (ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables,
+                                    shapes)
 
 CONFIGS = {'bert': dict(CONFIG, num_hidden_layers=2), 'albert': ALBERT_CONFIG, 'albert_zh': ALBERT_ZH_CONFIG}
 TITLES = {'bert': 'a BERT', 'albert': 'an ALBERT', 'albert_zh': 'an original albert_zh'}
