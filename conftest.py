@@ -11,10 +11,22 @@ from tests.helpers import strategies  # noqa: F401 (sets the profile of Hypothes
 from tests.helpers.official import MISSING, find_official
 
 
+def pytest_addoption(parser):
+    """--slow: what takes long, too."""
+    parser.addoption('--slow', action='store_true', help='run the slow tests, too')
+
+
 def pytest_configure(config):
-    """Names the mark of what the rows of tox.ini run and the README's five minutes leave out."""
-    config.addinivalue_line('markers', 'slow: only in the rows of tox.ini')
+    """Names the marks."""
+    config.addinivalue_line('markers', 'slow: runs with --slow only')
     results.register(config)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the slow tests, unless they are asked for."""
+    slow = [] if config.getoption('slow') else [item for item in items if item.get_closest_marker('slow')]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture(scope='session')
