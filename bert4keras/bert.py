@@ -26,8 +26,8 @@ import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.checkpoint import CheckpointError, save_checkpoint
-from bert4keras.families import (HEAD_ARGUMENTS, ConfigError, activation_name, family_of, find_release,
+from bert4keras.release.checkpoint import CheckpointError, save_checkpoint
+from bert4keras.release.families import (HEAD_ARGUMENTS, ConfigError, activation_name, family_of, find_release,
                                  is_transposed, layer_variables, open_variables, read_config, release_among,
                                  some, strip_transposed, to_layout, write_release)
 from bert4keras.files import copy_file, move_files, temporary_directory

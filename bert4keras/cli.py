@@ -100,7 +100,7 @@ def demo(args):
 
 def inspect(args):
     """`bert4keras inspect`: prints family, config, files and every variable of a release."""
-    from bert4keras import commands
+    from bert4keras import convert as commands
     found = commands.inspect(args.model)
     for what, path in zip(('config', 'weights', 'vocabulary'), found.release):
         say('%-12s%s' % (what, path or 'none'))
@@ -121,7 +121,7 @@ def inspect(args):
 def verify(args):
     """`bert4keras verify`: prints max |difference| of every layer from the reference; exit code 0 or 1."""
     quiet_engines()
-    from bert4keras import backend, commands
+    from bert4keras import backend, convert as commands
     rows = commands.verify(args.model, gelu=args.gelu)
     off = [row for row in rows if not row.difference <= row.tolerance]
     say('%s against the float64 reference\n' % backend.describe())
@@ -136,15 +136,15 @@ def verify(args):
 def convert(args):
     """`bert4keras convert`: writes a release in another layout."""
     quiet_engines()
-    from bert4keras import commands
+    from bert4keras import convert as commands
     layout = commands.convert(args.source, args.destination, layout=args.to, force=args.force)
     say('wrote %s (%s)' % (args.destination, layout))
 
 
 def tokenize(args):
     """`bert4keras tokenize`: prints the tokens of each text, or their ids."""
-    from bert4keras import commands
-    from bert4keras.families import find_release
+    from bert4keras import convert as commands
+    from bert4keras.release.families import find_release
     tokenizer = commands.load_tokenizer(find_release(args.model))
     for text in given_texts(args):
         tokens = tokenizer.tokenize(text, max_length=args.max_length)
@@ -154,7 +154,7 @@ def tokenize(args):
 def fill_mask(args):
     """`bert4keras fill-mask`: prints the likeliest tokens for each [MASK]."""
     quiet_engines()
-    from bert4keras import commands
+    from bert4keras import convert as commands
     filled = commands.fill_mask(args.model, to_text(args.text, 'the text'), top=args.top, gelu=args.gelu)
     for number, best in enumerate(filled, 1):
         if len(filled) > 1:
@@ -167,9 +167,9 @@ def fill_mask(args):
 
 def load_model(path):
     """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
-    from bert4keras.families import find_release
+    from bert4keras.release.families import find_release
     release = find_release(path)
-    from bert4keras.commands import load_tokenizer
+    from bert4keras.convert import load_tokenizer
     tokenizer = load_tokenizer(release)
     quiet_engines()
     from bert4keras.bert import build_bert_model

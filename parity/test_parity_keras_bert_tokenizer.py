@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4keras.keras_bert_tokenizer import Tokenizer
+from bert4keras.keras_bert.tokenizer import Tokenizer
 from tests.helpers.real_text import LONG, mixed_lines
 from tests.helpers.strategies import characters, quick, texts
 

@@ -15,7 +15,7 @@ def test_damage_is_an_error_of_ours_or_changes_nothing():
 
 def test_the_script_sees_what_it_looks_for(monkeypatch):
     """With the checksums ignored, damage loads silently, and the script says so."""
-    from bert4keras import checkpoint
+    from bert4keras.release import checkpoint
     monkeypatch.setattr(checkpoint, 'masked_crc', lambda data: SameAsAnything())
     _, failures = damage.run(200, seed=2)
     assert any('loads, with other tensors' in failure for failure in failures)

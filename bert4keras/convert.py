@@ -14,8 +14,8 @@ import os
 
 import numpy as np
 
-from bert4keras.checkpoint import CheckpointError, open_checkpoint
-from bert4keras.families import (VOCAB_PATTERNS, family_of, find_release, layer_variables,
+from bert4keras.release.checkpoint import CheckpointError, open_checkpoint
+from bert4keras.release.families import (VOCAB_PATTERNS, family_of, find_release, layer_variables,
                                  open_variables, read_config, some, strip_transposed, write_config, write_release)
 from bert4keras.files import copy_file, replace_directory, temporary_directory
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError

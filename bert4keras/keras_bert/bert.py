@@ -25,15 +25,15 @@ import numpy as np
 from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel
-from bert4keras.checkpoint import open_checkpoint
-from bert4keras.families import read_config
-from bert4keras.keras_bert_layers import (
+from bert4keras.release.checkpoint import open_checkpoint
+from bert4keras.release.families import read_config
+from bert4keras.keras_bert.layers import (
     STRINGS, KerasBertAdd, KerasBertAttention, KerasBertDense, KerasBertEmbeddingSimilarity as EmbeddingSimilarity,
     KerasBertExtract as Extract, KerasBertFeedForward, KerasBertGeluDense, KerasBertMasked as Masked,
     KerasBertMaskedConv1D as MaskedConv1D, KerasBertMaskedGlobalMaxPool1D as MaskedGlobalMaxPool1D, KerasBertNorm,
     KerasBertPositionEmbedding, KerasBertSegmentEmbedding, KerasBertTaskEmbedding as TaskEmbedding,
     KerasBertTokenEmbedding as TokenEmbedding, gelu, gelu_erf, gelu_tanh, to_activation)
-from bert4keras.keras_bert_tokenizer import TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK, Tokenizer
+from bert4keras.keras_bert.tokenizer import TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK, Tokenizer
 from bert4keras.layers import BertDense, BertFeedForward, BertLayerNorm, BertSelfAttention
 from bert4keras.optimizers import AdamWarmup, calc_train_steps
 from bert4keras.snippets import check_token_ids, padded_length

@@ -25,8 +25,9 @@ except ImportError:  # Python 2.7
     from collections import Mapping
 
 from bert4keras.files import replace, synced, temporaries
-from bert4keras.tensor_bundle import (MAX_DIMS, READABLE, WRITABLE, CheckpointError, encode_entry, encode_header,
-                                      encode_table, error, masked_crc, num_elements, read_index, require_file)
+from bert4keras.release.tensor_bundle import (
+    MAX_DIMS, READABLE, WRITABLE, CheckpointError, encode_entry, encode_header, encode_table, error, masked_crc,
+    num_elements, read_index, require_file)
 
 __all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint']
 

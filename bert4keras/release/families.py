@@ -23,9 +23,9 @@ try:
 except ImportError:  # Python 2
     from collections import Mapping
 
-from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.release.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.files import whole_file
-from bert4keras.tensor_bundle import ReleaseError
+from bert4keras.release.tensor_bundle import ReleaseError
 
 
 class ConfigError(ReleaseError):

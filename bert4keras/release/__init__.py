@@ -1,0 +1,2 @@
+# -*- coding: utf-8 -*-
+"""What a release looks like on disk; needs NumPy only."""
