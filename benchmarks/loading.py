@@ -92,7 +92,7 @@ def measure(peer, directory):
 
 def make_release(directory, layers):
     """A BERT of base width with random weights, in both layouts; returns the bytes of its tensors."""
-    from bert4keras.convert import convert
+    from bert4keras.commands import convert
     from tests.helpers.releases import make_release as make
     source = os.path.join(directory, 'tensorflow')
     os.mkdir(source)

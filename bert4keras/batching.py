@@ -8,23 +8,9 @@ from __future__ import absolute_import, division, print_function
 
 import numpy as np
 
+from bert4keras.errors import TextError
+
 __all__ = ['TextError', 'check_token_ids', 'padded_length', 'pad_rows', 'compute_by_length']
-
-
-class TextError(ValueError):
-    """A text that the model cannot take.
-
-    Attributes:
-        index: its position among the texts, from 0.
-        what: what is wrong with it and what to do, to follow the text's name in a message.
-    """
-
-    def __init__(self, index, what):
-        super(TextError, self).__init__(index, what)
-        self.index, self.what = index, what
-
-    def __str__(self):
-        return 'text %d (counted from 0) %s' % (self.index, self.what)
 
 
 def check_token_ids(index, token_ids, positions, vocab_size, remedy='max_length=%d would cut it'):

@@ -26,15 +26,18 @@ import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.release.checkpoint import CheckpointError, save_checkpoint
-from bert4keras.release.families import (HEAD_ARGUMENTS, ConfigError, activation_name, family_of, find_release,
-                                 is_transposed, layer_variables, open_variables, read_config, release_among,
-                                 some, strip_transposed, to_layout, write_release)
+from bert4keras.errors import CheckpointError, ConfigError, VocabularyError, some
 from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
                                BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
                                BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
-from bert4keras.tokenizer import VocabularyError, load_vocab, save_vocab
+from bert4keras.release.checkpoint import save_checkpoint
+from bert4keras.release.config import activation_name, read_config
+from bert4keras.release.directory import find_release, release_among, write_release
+from bert4keras.release.families import (HEAD_ARGUMENTS, family_of, is_transposed, layer_variables,
+                                         strip_transposed)
+from bert4keras.release.variables import open_variables, to_layout
+from bert4keras.tokenizer import load_vocab, save_vocab
 
 logger = logging.getLogger(__name__)
 

@@ -100,8 +100,8 @@ def demo(args):
 
 def inspect(args):
     """`bert4keras inspect`: prints family, config, files and every variable of a release."""
-    from bert4keras import convert as commands
-    found = commands.inspect(args.model)
+    from bert4keras import verify
+    found = verify.inspect(args.model)
     for what, path in zip(('config', 'weights', 'vocabulary'), found.release):
         say('%-12s%s' % (what, path or 'none'))
     layout = {'tensorflow': 'a TensorFlow checkpoint', 'safetensors': "Hugging Face's layout, safetensors"}
@@ -121,8 +121,8 @@ def inspect(args):
 def verify(args):
     """`bert4keras verify`: prints max |difference| of every layer from the reference; exit code 0 or 1."""
     quiet_engines()
-    from bert4keras import backend, convert as commands
-    rows = commands.verify(args.model, gelu=args.gelu)
+    from bert4keras import backend, verify
+    rows = verify.verify(args.model, gelu=args.gelu)
     off = [row for row in rows if not row.difference <= row.tolerance]
     say('%s against the float64 reference\n' % backend.describe())
     say('%-42s %12s %12s' % ('layer', 'difference', 'tolerance'))
@@ -136,16 +136,15 @@ def verify(args):
 def convert(args):
     """`bert4keras convert`: writes a release in another layout."""
     quiet_engines()
-    from bert4keras import convert as commands
-    layout = commands.convert(args.source, args.destination, layout=args.to, force=args.force)
+    from bert4keras import convert
+    layout = convert.convert(args.source, args.destination, layout=args.to, force=args.force)
     say('wrote %s (%s)' % (args.destination, layout))
 
 
 def tokenize(args):
     """`bert4keras tokenize`: prints the tokens of each text, or their ids."""
-    from bert4keras import convert as commands
-    from bert4keras.release.families import find_release
-    tokenizer = commands.load_tokenizer(find_release(args.model))
+    from bert4keras.tokenizer import load_tokenizer
+    tokenizer = load_tokenizer(args.model)
     for text in given_texts(args):
         tokens = tokenizer.tokenize(text, max_length=args.max_length)
         say(' '.join(str(token_id) for token_id in tokenizer.tokens_to_ids(tokens)) if args.ids else ' '.join(tokens))
@@ -154,8 +153,8 @@ def tokenize(args):
 def fill_mask(args):
     """`bert4keras fill-mask`: prints the likeliest tokens for each [MASK]."""
     quiet_engines()
-    from bert4keras import convert as commands
-    filled = commands.fill_mask(args.model, to_text(args.text, 'the text'), top=args.top, gelu=args.gelu)
+    from bert4keras import decoding
+    filled = decoding.fill_mask(args.model, to_text(args.text, 'the text'), top=args.top, gelu=args.gelu)
     for number, best in enumerate(filled, 1):
         if len(filled) > 1:
             say('[MASK] %d' % number)
@@ -167,9 +166,9 @@ def fill_mask(args):
 
 def load_model(path):
     """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
-    from bert4keras.release.families import find_release
+    from bert4keras.release.directory import find_release
+    from bert4keras.tokenizer import load_tokenizer
     release = find_release(path)
-    from bert4keras.convert import load_tokenizer
     tokenizer = load_tokenizer(release)
     quiet_engines()
     from bert4keras.bert import build_bert_model

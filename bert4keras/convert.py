@@ -1,8 +1,7 @@
 # -*- coding: utf-8 -*-
-"""What can be asked of a release: what is in it, whether it computes right, and in another layout.
+"""A release, or a saved Keras model of ours, written in another layout.
 
-The functions behind the command's `inspect`, `verify`, `convert` and `fill-mask`: they return values and
-raise the package's errors; cli.py prints. Keras starts only where a model is built.
+Keras starts only where a Keras model is read or written.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -12,146 +11,20 @@ import json
 import logging
 import os
 
-import numpy as np
-
-from bert4keras.release.checkpoint import CheckpointError, open_checkpoint
-from bert4keras.release.families import (VOCAB_PATTERNS, family_of, find_release, layer_variables,
-                                 open_variables, read_config, some, strip_transposed, write_config, write_release)
+from bert4keras.compat import fspath
+from bert4keras.errors import CheckpointError, some
 from bert4keras.files import copy_file, replace_directory, temporary_directory
-from bert4keras.tokenizer import SpTokenizer, Tokenizer, VocabularyError
+from bert4keras.release.checkpoint import open_checkpoint
+from bert4keras.release.config import read_config, write_config
+from bert4keras.release.directory import find_release, write_release
+from bert4keras.release.variables import open_variables
+
+__all__ = ['LAYOUTS', 'convert']
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
 logger = logging.getLogger(__name__)
 
-
-def load_tokenizer(release):
-    """The tokenizer of a `families.Release`; VocabularyError unless its vocabulary fits the config."""
-    vocab_size = read_config(release.config_path)['vocab_size']
-    if release.vocab_path is None:
-        raise VocabularyError('there is no vocabulary, a file like %s, beside %s'
-                              % (' or '.join(VOCAB_PATTERNS), release.config_path))
-    tokenizer = (SpTokenizer if release.vocab_path.endswith('.model') else Tokenizer)(release.vocab_path)
-    found = len(tokenizer._token_dict)
-    if found != vocab_size:
-        raise VocabularyError('%s has %d tokens, but %s has vocab_size %d: they are of two different models'
-                              % (release.vocab_path, found, release.config_path, vocab_size))
-    return tokenizer
-
-
-# ------------------------------------------------------------------ inspect
-
-Inspection = collections.namedtuple('Inspection', 'release family layout config rows')
-Row = collections.namedtuple('Row', 'name shape dtype place')
-
-
-def inspect(path):
-    """Says what is in a release, without reading its weights or starting Keras.
-
-    Args:
-        path: see `families.find_release`.
-
-    Returns:
-        Inspection(release, family, layout, config, rows); family is a `families.Family`, layout
-        'tensorflow' or 'safetensors'; a Row(name, shape, dtype, place) for each variable of the
-        checkpoint, in its own names; place is the layer and the number of the weight that it becomes,
-        such as 'Pooler-Dense 0', or '' if it is not read.
-    """
-    release = find_release(path)
-    config = read_config(release.config_path)
-    checkpoint = open_checkpoint(release.checkpoint_path)
-    variables = open_variables(checkpoint, config)
-    places = {}
-    for layer, names in layer_variables(config).items():
-        for index, name in enumerate(names):
-            if name in variables:
-                places[variables.sources[strip_transposed(name)]] = '%s %d' % (layer, index)
-    rows = [Row(name, checkpoint.shape(name), checkpoint.dtype(name), places.get(name, ''))
-            for name in checkpoint]
-    return Inspection(release, family_of(config), checkpoint.layout, config, rows)
-
-
-# ------------------------------------------------------------------ verify
-
-Comparison = collections.namedtuple('Comparison', 'name difference tolerance')
-
-
-def verify(path, gelu=None, batch=4, length=32):
-    """Runs a fixed batch through every layer, on the installed Keras and in the float64 reference.
-
-    The tolerance is 4 times what float32 rounding does to the reference itself, and at most 2e-5 of the
-    largest activation of that layer (of 1, where none is larger).
-
-    Args:
-        path: see `families.find_release`.
-        gelu: 'erf', 'tanh' or None; see `BertModel`.
-        batch, length: ints, the batch's shape; the length is cut to the model's positions.
-
-    Returns:
-        list of Comparison(layer name, max |difference| on real positions, tolerance), in order; the
-        heads are those whose variables the checkpoint has.
-    """
-    from bert4keras.backend import get_gelu, keras
-    from bert4keras.reference import forward
-    release = find_release(path)
-    config = read_config(release.config_path)
-    variables = open_variables(release.checkpoint_path, config)
-    if gelu is None and config['hidden_act'] == 'gelu':
-        gelu = get_gelu()
-    ids = fixed_batch(config, batch, min(length, config['max_position_embeddings']))
-    exact = forward(config, variables, *ids, gelu=gelu)
-    rounded = forward(config, variables, *ids, gelu=gelu, dtype='float32')
-    flags = {'with_pool': 'Pooler-Dense' in exact, 'with_nsp': 'NSP-Proba' in exact,
-             'with_mlm': 'MLM-Proba' in exact}
-    model, outputs = build_with_outputs(config, release.checkpoint_path, list(exact), gelu=gelu, **flags)
-    ours = keras.models.Model(model.inputs, outputs).predict_on_batch(list(ids))
-    real = ids[0] != config['pad_token_id']
-    return [compare(name, *[array[real] if np.ndim(array) == 3 else array
-                            for array in (np.asarray(mine), exact[name], rounded[name])])
-            for name, mine in zip(exact, ours)]
-
-
-def build_with_outputs(config, checkpoint_path, names, application='encoder', **arguments):
-    """(Keras model, [output of each name]), the names those that `reference.forward` gives.
-
-    A layer that all blocks share has an output for each block, so these are kept as they are made.
-    """
-    from bert4keras.bert import APPLICATIONS, build_bert_model
-    halves = []
-
-    class Recording(APPLICATIONS[application]):
-        def add_and_norm(self, x, y, name):
-            normed = super(Recording, self).add_and_norm(x, y, name)
-            halves.extend([y, normed])
-            return normed
-
-    model = build_bert_model(config, checkpoint_path, model=Recording, **arguments)
-    outputs = [halves.pop(0) if name.startswith('Encoder-') else model.get_layer(name).output for name in names]
-    return model, [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
-
-
-def fixed_batch(config, batch, length):
-    """(token ids, segment ids), int32 [batch, length]: always the same, rows of mixed lengths."""
-    random = np.random.RandomState(0)
-    token_ids = random.randint(0, config['vocab_size'], (batch, length)).astype('int32')
-    token_ids[token_ids == config['pad_token_id']] = (config['pad_token_id'] + 1) % config['vocab_size']
-    segment_ids = np.zeros_like(token_ids)
-    for row in range(batch):
-        real = max(1, length * (batch - row) // batch)
-        token_ids[row, real:] = config['pad_token_id']
-        segment_ids[row, real // 2:real] = min(1, config['type_vocab_size'] - 1)
-    return token_ids, segment_ids
-
-
-def compare(name, ours, exact, rounded):
-    """The Comparison of a layer's output with the reference's, exact and rounded to float32."""
-    difference = np.abs(ours - exact).max() if np.isfinite(ours).all() else np.inf
-    largest = max(1.0, np.abs(exact).max())
-    floor = max(4 * np.abs(rounded - exact).max(), np.finfo('float32').eps)
-    return Comparison(name, float(difference), float(min(floor, 2e-5 * largest)))
-
-
-# ------------------------------------------------------------------ convert
 
 def convert(source, destination, layout=None, force=False):
     """Writes a release in another layout: every tensor of it, its config and its vocabulary.
@@ -171,7 +44,7 @@ def convert(source, destination, layout=None, force=False):
     """
     if layout not in LAYOUTS + (None,):
         raise ValueError('the layout must be one of %s, not %r' % (', '.join(LAYOUTS), layout))
-    destination = os.path.abspath(destination)
+    source, destination = fspath(source), os.path.abspath(fspath(destination))
     check_destination(destination, source, force)
     if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
         config, variables, vocab_path = read_keras_model(source)
@@ -257,45 +130,3 @@ def build_with_heads(config, variables):
     bert.build()
     bert.set_variables(variables)
     return bert.model
-
-
-# ------------------------------------------------------------------ fill-mask
-
-def fill_mask(path, text, top=5, gelu=None):
-    """What the masked language model puts in the place of each [MASK].
-
-    Args:
-        path: a release that has the head, see `families.find_release`.
-        text: string with one [MASK] or more.
-        top: int, how many tokens to give for each.
-        gelu: 'erf', 'tanh' or None; see `BertModel`.
-
-    Returns:
-        list, one item for each [MASK] in order: a list of (token, probability), the likeliest first.
-
-    Raises:
-        ValueError: no [MASK] in the text, a text longer than the model's positions, or a checkpoint
-            without the head.
-    """
-    release = find_release(path)
-    config = read_config(release.config_path)
-    tokenizer = load_tokenizer(release)
-    parts = text.split(tokenizer.token_mask)
-    if len(parts) == 1:
-        raise ValueError('the text has no %s, the place to fill' % tokenizer.token_mask)
-    tokens = [tokenizer.token_cls]
-    for index, part in enumerate(parts):
-        tokens += ([tokenizer.token_mask] if index else []) + tokenizer.tokenize(part)[1:-1]
-    tokens.append(tokenizer.token_sep)
-    if len(tokens) > config['max_position_embeddings']:
-        raise ValueError('the text has %d tokens, but the model has %d positions; shorten it'
-                         % (len(tokens), config['max_position_embeddings']))
-    from bert4keras.bert import build_bert_model
-    model = build_bert_model(release.config_path, release.checkpoint_path, with_mlm=True, gelu=gelu)
-    token_ids = np.array([tokenizer.tokens_to_ids(tokens)], 'int32')  # [1, T]
-    probabilities = np.asarray(model.predict_on_batch([token_ids, np.zeros_like(token_ids)]))[0]  # [T, V]
-    filled = []
-    for row in probabilities[token_ids[0] == tokenizer.token_to_id(tokenizer.token_mask)]:
-        best = row.argsort()[::-1][:top]
-        filled.append([(tokenizer.id_to_token(int(index)), float(row[index])) for index in best])
-    return filled

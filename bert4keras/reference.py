@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from bert4keras.release.families import BLOCK, activation_name, family_of
+from bert4keras.release.config import activation_name
+from bert4keras.release.families import BLOCK, family_of
 
 _erf = np.vectorize(math.erf, otypes=['float64'])
 

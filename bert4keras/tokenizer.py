@@ -23,7 +23,10 @@ from collections import OrderedDict
 
 import numpy as np
 
+from bert4keras.errors import VocabularyError
 from bert4keras.files import whole_file
+from bert4keras.release.config import read_config
+from bert4keras.release.directory import VOCAB_PATTERNS, Release, find_release
 
 _text_type = type('')
 _unichr = chr if str is _text_type else unichr  # noqa: F821 (Python 2)
@@ -43,10 +46,6 @@ _WORD_HOOKS = ('_is_space', '_is_control', '_is_cjk_character', '_is_punctuation
                '_tokenize_step_by_step')
 _TEXT_HOOKS = ('_tokenize', 'token_to_id', 'tokens_to_ids')
 _NOWHERE = (0, 0)
-
-
-class VocabularyError(ValueError):
-    """A vocabulary that cannot be used: says which file and line, and what to do."""
 
 
 class _Memo(dict):
@@ -777,3 +776,22 @@ def _without_combining(code):
     """Returns NFKD of a character without its combining characters."""
     return ''.join(ch for ch in unicodedata.normalize('NFKD', _unichr(code))
                    if not unicodedata.combining(ch))
+
+
+def load_tokenizer(release):
+    """The tokenizer of a release; VocabularyError unless its vocabulary fits the config.
+
+    Args:
+        release: a `Release`, or the path that `find_release` takes.
+    """
+    release = release if isinstance(release, Release) else find_release(release)
+    vocab_size = read_config(release.config_path)['vocab_size']
+    if release.vocab_path is None:
+        raise VocabularyError('there is no vocabulary, a file like %s, beside %s'
+                              % (' or '.join(VOCAB_PATTERNS), release.config_path))
+    tokenizer = (SpTokenizer if release.vocab_path.endswith('.model') else Tokenizer)(release.vocab_path)
+    found = len(tokenizer._token_dict)
+    if found != vocab_size:
+        raise VocabularyError('%s has %d tokens, but %s has vocab_size %d: they are of two different models'
+                              % (release.vocab_path, found, release.config_path, vocab_size))
+    return tokenizer

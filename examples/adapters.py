@@ -15,7 +15,7 @@ import numpy as np
 
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel, build_bert_model
-from bert4keras.release.families import find_release
+from bert4keras.families import find_release
 from bert4keras.layers import BertDense, BertFirstToken
 from bert4keras.tokenizer import Tokenizer
 

@@ -23,7 +23,7 @@ import tempfile
 import xml.etree.ElementTree
 import zipfile
 
-from bert4keras.release.checkpoint import save_checkpoint
+from bert4keras.checkpoint import save_checkpoint
 from tests.helpers.official import find_official
 from tests.helpers.releases import random_variables
 

@@ -15,8 +15,8 @@ import os
 
 import numpy as np
 
-from bert4keras.release.checkpoint import open_checkpoint
-from bert4keras.release.families import SIZES as FIELDS, open_variables, read_config
+from bert4keras.checkpoint import open_checkpoint
+from bert4keras.families import SIZES as FIELDS, open_variables, read_config
 from tests.helpers.releases import make_release, random_ids
 
 HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint needs for it

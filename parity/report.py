@@ -23,7 +23,7 @@ from parity.rows import UNPINNED, read_results, read_rows
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-SOURCES = ('backend.py', 'layers.py', 'bert.py', 'release/families.py')  # what the numbers depend on
+SOURCES = ('backend.py', 'layers.py', 'bert.py', 'release/config.py', 'release/families.py')  # what the numbers depend on
 KINDS = ('hidden', 'heads', 'gradient', '10 SGD steps', '10 Adam steps')
 SHOWN = re.compile(r'^(tensorflow(-cpu)?|tf_keras|keras|jax|torch|numpy|keras-bert|bert-tensorflow|transformers'
                    r'|keras-hub)==', re.I)

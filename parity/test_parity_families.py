@@ -9,8 +9,8 @@ import pytest
 
 from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
-from bert4keras.convert import build_with_outputs, convert
-from bert4keras.release.families import find_release, open_variables, read_config
+from bert4keras.commands import build_with_outputs, convert
+from bert4keras.families import find_release, open_variables, read_config
 from bert4keras.reference import forward
 from parity.measure import check, difference, tolerance
 from parity.peers import google, hugging_face

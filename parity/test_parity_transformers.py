@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bert4keras.bert import build_bert_model
-from bert4keras.release.checkpoint import open_checkpoint
-from bert4keras.release.families import find_release, open_variables, read_config
+from bert4keras.checkpoint import open_checkpoint
+from bert4keras.families import find_release, open_variables, read_config
 from parity.measure import check, layer_outputs, real_positions
 from parity.peers import hugging_face
 

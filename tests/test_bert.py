@@ -13,8 +13,8 @@ import pytest
 from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import Bert4LM, BertModel, build_bert_model, load_pretrained_model
-from bert4keras.release.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.release.families import ConfigError
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.families import ConfigError
 from bert4keras.layers import BertDense
 from tests.helpers.releases import CONFIG, make_release, random_ids
 

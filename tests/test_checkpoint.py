@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Tests of bert4keras.release.checkpoint: what is written is what is read, and no file can do harm."""
+"""Tests of bert4keras.checkpoint: what is written is what is read, and no file can do harm."""
 from __future__ import absolute_import, division, print_function
 
 import contextlib
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bert4keras.release import checkpoint, tensor_bundle as module
-from bert4keras.release.checkpoint import Checkpoint, CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.checkpoint import Checkpoint, CheckpointError, open_checkpoint, save_checkpoint
 from tests.helpers.official import find_official
 
 try:
@@ -422,7 +422,7 @@ def test_files_without_permission(folder):
     os.chmod(folder, 0o755)
     for name in (prefix + '.index', prefix + DATA):
         os.chmod(name, 0)
-        code = ('import mmap, os, sys; from bert4keras.release.checkpoint import open_checkpoint; '
+        code = ('import mmap, os, sys; from bert4keras.checkpoint import open_checkpoint; '
                 'os.getuid() or os.setuid(65534); open_checkpoint(sys.argv[1])[u"global_step"]')
         process = subprocess.Popen([sys.executable, '-c', code, prefix], stderr=subprocess.PIPE)
         output = process.communicate()[1]
@@ -1040,7 +1040,7 @@ SAVING = '''
 import os, sys
 import numpy as np
 from bert4keras.release import checkpoint
-from bert4keras.release.checkpoint import save_checkpoint
+from bert4keras.checkpoint import save_checkpoint
 
 def save_version(version):
     save_checkpoint(sys.argv[1], {u'x%d' % i: np.full(20011 + i, version, 'float32') for i in range(5)})
@@ -1226,7 +1226,7 @@ MEASURE = u'''
 import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from bert4keras.release.checkpoint import open_checkpoint, save_checkpoint
+from bert4keras.checkpoint import open_checkpoint, save_checkpoint
 
 def anonymous():
     with open('/proc/self/status') as file:

@@ -14,9 +14,9 @@ import sys
 import numpy as np
 import pytest
 
-from bert4keras import __version__, backend, cli, convert as commands, layers, snippets
+from bert4keras import __version__, backend, cli, commands, layers, snippets
 from bert4keras.bert import build_bert_model
-from bert4keras.release.families import find_release
+from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
 from tests.helpers.releases import make_release
 from tests.helpers.train_sentencepiece import train
@@ -349,7 +349,7 @@ def test_wrong_texts_are_one_line_and_exit_code_2(run, release, tmp_path, monkey
 
 def test_numbers_that_are_not_finite_are_an_error(run, tmp_path):
     """A checkpoint with NaN in it, its checksum right, gives no vectors."""
-    from bert4keras.release.checkpoint import save_checkpoint
+    from bert4keras.checkpoint import save_checkpoint
     _, variables = make_release(tmp_path, num_hidden_layers=1,
                                 vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + ['w%d' % i for i in range(95)])
     variables['bert/embeddings/LayerNorm/beta'] = variables['bert/embeddings/LayerNorm/beta'] * np.float32('nan')

@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Tests of bert4keras.convert: what is in a release, whether it computes right, in another layout."""
+"""Tests of bert4keras.commands: what is in a release, whether it computes right, in another layout."""
 from __future__ import absolute_import, division, print_function
 
 import io
@@ -16,9 +16,9 @@ import pytest
 
 from bert4keras import layers
 from bert4keras.bert import build_bert_model
-from bert4keras.release.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.convert import convert, fill_mask, inspect, load_tokenizer, verify
-from bert4keras.release.families import find_release, hugging_face_names
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
+from bert4keras.families import find_release, hugging_face_names
 from bert4keras.files import replace_directory
 from bert4keras.tokenizer import VocabularyError
 from tests.helpers.releases import make_release, random_ids
@@ -195,7 +195,7 @@ def test_convert_of_a_damaged_release_leaves_nothing(release, tmp_path, safetens
 @pytest.mark.slow
 def test_convert_killed_at_any_moment_leaves_whole_or_absent(release, tmp_path):
     """SIGKILL at moments spread over a conversion: no destination, or one with every tensor."""
-    code = ('import sys; from bert4keras.convert import convert; sys.stdout.write("go"); sys.stdout.flush(); '
+    code = ('import sys; from bert4keras.commands import convert; sys.stdout.write("go"); sys.stdout.flush(); '
             'convert(sys.argv[1], sys.argv[2], layout="tensorflow")')
     outcomes, whole = set(), tensors(release[0])
     for number in range(16):

@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Tests of bert4keras.release.families: configs, the tables of names, the files of a release."""
+"""Tests of bert4keras.families: configs, the tables of names, the files of a release."""
 from __future__ import absolute_import, division, print_function
 
 import io
@@ -10,13 +10,12 @@ import os
 import numpy as np
 import pytest
 
-from bert4keras import backend
-from bert4keras.release import tensor_bundle
+from bert4keras import backend, tensor_bundle
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel, build_bert_model
-from bert4keras.release.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.convert import convert, inspect, verify
-from bert4keras.release.families import (ConfigError, activation_name, find_release, hugging_face_names, layer_variables,
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.commands import convert, inspect, verify
+from bert4keras.families import (ConfigError, activation_name, find_release, hugging_face_names, layer_variables,
                                  open_variables, read_config, strip_transposed)
 from bert4keras.layers import BertDense
 from bert4keras.tokenizer import VocabularyError, load_vocab

@@ -18,7 +18,7 @@ import pytest
 from bert4keras import keras_bert, reference
 from bert4keras.backend import MODEL_SUFFIX, keras, kops
 from bert4keras.bert import load_pretrained_model
-from bert4keras.release.checkpoint import CheckpointError, open_checkpoint
+from bert4keras.checkpoint import CheckpointError, open_checkpoint
 from bert4keras.keras_bert import (Tokenizer, extract_embeddings, get_custom_objects, get_model,
                                    load_trained_model_from_checkpoint)
 from tests.helpers.linear import is_linear

@@ -19,19 +19,15 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 
-try:
-    from collections.abc import Mapping
-except ImportError:  # Python 2.7
-    from collections import Mapping
-
+from bert4keras.compat import TEXT, Mapping, fspath
+from bert4keras.errors import CheckpointError, error
 from bert4keras.files import replace, synced, temporaries
 from bert4keras.release.tensor_bundle import (
-    MAX_DIMS, READABLE, WRITABLE, CheckpointError, encode_entry, encode_header, encode_table, error, masked_crc,
-    num_elements, read_index, require_file)
+    MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, read_index,
+    require_file)
 
 __all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint']
 
-_TEXT = type(u'')
 _DATA = '%s.data-%05d-of-%05d'
 _PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.h5', '.hdf5', '.keras',
             '.bin.index.json')
@@ -57,11 +53,13 @@ def _reporting(path, name=None, errors=Exception):
 
 def _usable_path(path):
     """`path` (text, bytes or os.PathLike) as something that `os.stat` takes."""
+    path = fspath(path)
+    if not isinstance(path, (bytes, TEXT)):
+        raise error(repr(path), 'is not a usable file name (it is of type %s)' % type(path).__name__)
     try:
-        path = os.fspath(path) if hasattr(os, 'fspath') else path + ''
         path = path if str is bytes or isinstance(path, str) else os.fsdecode(path)
         os.stat(path)
-    except (TypeError, ValueError) as problem:  # not a path, or a NUL or an unencodable character in it
+    except (TypeError, ValueError) as problem:  # a NUL or an unencodable character in it
         raise error(repr(path), 'is not a usable file name (%s)' % problem)
     except EnvironmentError:
         pass  # whether it is there is for the caller to say
@@ -239,7 +237,7 @@ def _list_shards(path):
         raise error(path, 'has no "weight_map" of variable names to files')
     promised, entries = {}, {}
     for name, shard in weight_map.items():
-        if not isinstance(shard, _TEXT) or not re.match(r'[^/\\:\0]+\.safetensors\Z', shard):
+        if not isinstance(shard, TEXT) or not re.match(r'[^/\\:\0]+\.safetensors\Z', shard):
             raise error(path, 'is said to be in %r, which is not the plain name of a .safetensors file '
                          'in the same folder' % (shard,), name)
         promised.setdefault(shard, set()).add(name)

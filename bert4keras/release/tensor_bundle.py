@@ -28,7 +28,12 @@ from collections import namedtuple
 import crc32c
 import numpy as np
 
-_TEXT = type(u'')
+from bert4keras.compat import native
+from bert4keras.errors import error
+
+__all__ = ['MAX_DIMS', 'READABLE', 'WRITABLE', 'TensorEntry', 'encode_entry', 'encode_header', 'encode_table',
+           'masked_crc', 'num_elements', 'read_index', 'require_file']
+
 _MAGIC = struct.pack('<Q', 0xdb4775248b80fb57)
 _FOOTER, _TRAILER, _BLOCK = 48, 5, 4096  # bytes
 _RESTART = 16  # entries from one restart point to the next
@@ -46,29 +51,6 @@ READABLE = dict({name: np.dtype(name).itemsize for name in WRITABLE}, bfloat16=2
 _CODES = {name: code for code, name in _DTYPES.items() if name in WRITABLE}
 
 TensorEntry = namedtuple('TensorEntry', 'dtype shape shard offset size crc sliced')
-
-
-def native(text):
-    """`text` as the `str` of this Python: only so do messages survive non-ASCII names on 2.7."""
-    return text.encode('utf-8') if str is bytes and isinstance(text, _TEXT) else text
-
-
-class ReleaseError(ValueError):
-    """Something is wrong with a file of a release; the base of what this package raises about files."""
-
-    def __init__(self, message):
-        super(ReleaseError, self).__init__(native(message))
-
-
-class CheckpointError(ReleaseError):
-    """A checkpoint cannot be read or written; says which file, which variable, which byte, and why."""
-
-
-def error(path, what, name=None, offset=None):
-    """The CheckpointError about the file `path`, its variable `name` and its byte `offset`."""
-    where = [path] + ([] if name is None else [u'variable %s' % name])
-    where += [] if offset is None else ['byte %d' % offset]
-    return CheckpointError(': '.join(native(part) for part in where + [what]))
 
 
 def _beside(path):

@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from bert4keras.release.families import IGNORABLE, to_layout
+from bert4keras.families import IGNORABLE, to_layout
 from parity.questions import HEADS, collect
 from parity.results import version
 

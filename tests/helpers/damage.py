@@ -30,9 +30,9 @@ try:
 except ImportError:  # Python 2.7
     tracemalloc = None
 
-from bert4keras.release.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.convert import load_tokenizer
-from bert4keras.release.families import ConfigError, find_release, open_variables, read_config, to_layout
+from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
+from bert4keras.commands import load_tokenizer
+from bert4keras.families import ConfigError, find_release, open_variables, read_config, to_layout
 from bert4keras.tokenizer import VocabularyError
 from tests.helpers.releases import make_release, shapes
 

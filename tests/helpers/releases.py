@@ -13,8 +13,8 @@ import os
 
 import numpy as np
 
-from bert4keras.release.checkpoint import save_checkpoint
-from bert4keras.release.families import BLOCK, to_layout
+from bert4keras.checkpoint import save_checkpoint
+from bert4keras.families import BLOCK, to_layout
 
 CONFIG = {'vocab_size': 99, 'hidden_size': 32, 'num_hidden_layers': 5, 'num_attention_heads': 4,
           'intermediate_size': 37, 'max_position_embeddings': 17, 'type_vocab_size': 2, 'hidden_act': 'gelu',

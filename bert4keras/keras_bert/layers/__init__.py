@@ -16,11 +16,13 @@ import re
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
+from bert4keras.compat import STRINGS
 from bert4keras.layers import (ACTIVATIONS, BertDense, BertFeedForward, BertFirstToken, BertLayer, BertLayerNorm,
                                BertPositionEmbedding, BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding,
                                BertTokenProbability)
 
-STRINGS = (str, type(u''))
+__all__ = ['get_inputs', 'get_embedding', 'TokenEmbedding', 'EmbeddingSimilarity', 'Masked', 'Extract',
+           'MaskedGlobalMaxPool1D', 'MaskedConv1D', 'TaskEmbedding']
 
 
 def gelu_tanh(x):
@@ -389,3 +391,38 @@ class KerasBertGeluDense(keras.layers.Dense):
         name = {gelu_tanh: 'gelu_tanh', gelu_erf: 'gelu_erf'}.get(self.activation)
         config = super(KerasBertGeluDense, self).get_config()
         return dict(config, activation=name) if name else config
+
+
+# keras-bert's names; those of the classes are our own, see above
+TokenEmbedding = KerasBertTokenEmbedding
+EmbeddingSimilarity = KerasBertEmbeddingSimilarity
+Masked = KerasBertMasked
+Extract = KerasBertExtract
+MaskedGlobalMaxPool1D = KerasBertMaskedGlobalMaxPool1D
+MaskedConv1D = KerasBertMaskedConv1D
+TaskEmbedding = KerasBertTaskEmbedding
+
+
+def get_inputs(seq_len):
+    """The three input tensors [B, seq_len]: Input-Token, Input-Segment and Input-Masked, floats as ever."""
+    return [keras.layers.Input(shape=(seq_len,), name='Input-' + name) for name in ('Token', 'Segment', 'Masked')]
+
+
+def get_embedding(inputs, token_num, pos_num, embed_dim, dropout_rate=0.1, trainable=True):
+    """Token, segment and position embeddings.
+
+    Args:
+        inputs: see `get_inputs`.
+        token_num, pos_num, embed_dim: int, V, number of positions and E.
+        dropout_rate: not used here, nor in keras-bert.
+        trainable: bool, of the layers.
+
+    Returns:
+        the sum of the three [B, T, E], and the table of the tokens [V, E].
+    """
+    x, table = TokenEmbedding(token_num, embed_dim, mask_zero=True, trainable=trainable,
+                              name='Embedding-Token')(inputs[0])
+    segments = KerasBertSegmentEmbedding(type_vocab_size=2, embedding_size=embed_dim, trainable=trainable,
+                                         name='Embedding-Segment')(inputs[1])
+    x = KerasBertAdd(name='Embedding-Token-Segment')([x, segments])
+    return KerasBertPositionEmbedding(input_dim=pos_num, trainable=trainable, name='Embedding-Position')(x), table

@@ -1,0 +1,5 @@
+# -*- coding: utf-8 -*-
+"""keras_bert.optimizers.util of keras-bert."""
+from bert4keras.optimizers import AdamWarmup, calc_train_steps
+
+__all__ = ['AdamWarmup', 'calc_train_steps']

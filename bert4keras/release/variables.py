@@ -1,0 +1,163 @@
+# -*- coding: utf-8 -*-
+"""The variables of a checkpoint by the names of its TensorFlow release, whatever its layout is.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import re
+
+from bert4keras.compat import Mapping
+from bert4keras.errors import CheckpointError, some
+from bert4keras.release.checkpoint import open_checkpoint
+from bert4keras.release.families import (FAMILIES, HEADS, IGNORABLE, UNSUPPORTED, family_of, hugging_face_names,
+                                         is_transposed, strip_transposed)
+
+__all__ = ['Variables', 'identify', 'open_variables', 'to_layout']
+
+
+class Variables(Mapping):
+    """A checkpoint's variables by the names, and in the orientation, of Google's release.
+
+    Args:
+        checkpoint: what `open_checkpoint` returns.
+        names: {Google's name: the checkpoint's own, ".T" for transposed}; what the checkpoint lacks
+            is left out. Without it the checkpoint has Google's own names.
+
+    Attributes:
+        checkpoint, path: what was given, and its path, for messages.
+        sources: {Google's name: the checkpoint's own name} of all that is here.
+        unnamed: list of the checkpoint's names that have no place here.
+    """
+
+    def __init__(self, checkpoint, names=None):
+        self.path = checkpoint.path
+        self.checkpoint = checkpoint
+        names = names if names is not None else {name: name for name in checkpoint}
+        self._names = collections.OrderedDict((google, own) for google, own in names.items()
+                                              if strip_transposed(own) in checkpoint)
+        self.sources = {google: strip_transposed(own) for google, own in self._names.items()}
+        taken = set(self.sources.values())
+        self.unnamed = [name for name in checkpoint if name not in taken]
+
+    def __getitem__(self, name):
+        """The variable of Google's name `name`, transposed if that ends in ".T"."""
+        own = self._names[strip_transposed(name)]
+        array = self.checkpoint[strip_transposed(own)]
+        return array.T if is_transposed(own) != is_transposed(name) else array
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __len__(self):
+        return len(self._names)
+
+    def shape(self, name):
+        """The shape, a tuple of ints, of what `self[name]` returns, without reading it."""
+        own = self._names[strip_transposed(name)]
+        shape = tuple(self.checkpoint.shape(strip_transposed(own)))
+        return shape[::-1] if is_transposed(own) != is_transposed(name) else shape
+
+    def dtype(self, name):
+        """The type, such as 'float32' or 'bfloat16', that the variable is stored in."""
+        return self.checkpoint.dtype(self.sources[strip_transposed(name)])
+
+    def __contains__(self, name):
+        return strip_transposed(name) in self._names
+
+    def unread(self, names):
+        """What stays unread when the variables `names` are read.
+
+        Args:
+            names: Google's names, with or without ".T".
+
+        Returns:
+            (list of heads and training state, list of anything else), in the checkpoint's own names.
+        """
+        names = {strip_transposed(name) for name in names}
+        left = [(google, own) for google, own in self.sources.items() if google not in names]
+        left += [('', own) for own in self.unnamed]
+        expected = [google in HEADS or bool(IGNORABLE.search(own)) for google, own in left]
+        return ([own for (_, own), known in zip(left, expected) if known],
+                [own for (_, own), known in zip(left, expected) if not known])
+
+
+def to_layout(variables, layout, config):
+    """Pairs (name, array), named and turned as a layout wants them; what has no name there keeps its own.
+
+    Args:
+        variables: mapping from Google's name to array; Variables, or a dict.
+        layout: 'tensorflow' (Google's) or 'hugging-face'.
+        config: dict, see `read_config`.
+
+    Raises:
+        CheckpointError: the layout has no such model.
+    """
+    names = hugging_face_names(config) if layout == 'hugging-face' else {}
+    for google in variables:
+        own = names.get(google, google)
+        yield strip_transposed(own), variables[google].T if is_transposed(own) else variables[google]
+    for own in getattr(variables, 'unnamed', ()):
+        yield own, variables.checkpoint[own]
+
+
+def open_variables(path, config):
+    """Opens a checkpoint of any supported family and layout as Variables.
+
+    Args:
+        path: see `open_checkpoint`; or an open checkpoint; or Variables, which are returned as they are.
+        config: what `read_config` returns.
+
+    Raises:
+        CheckpointError: unreadable, of no family known here, or of another than the config's.
+    """
+    if isinstance(path, Variables):
+        return path
+    checkpoint = path if isinstance(path, Mapping) else open_checkpoint(path)
+    family, prefix = identify(checkpoint)
+    if family is not family_of(config):
+        raise CheckpointError('%s holds %s, but the config is of %s. Use the config that belongs to this checkpoint'
+                              % (checkpoint.path, family.title, family_of(config).title))
+    for what, pattern in UNSUPPORTED:
+        names = [name for name in checkpoint if re.search(pattern, name)]
+        if names:
+            raise CheckpointError('%s is of a model with %s, which is not built here: it has %s'
+                                  % (checkpoint.path, what, some(names)))
+    if prefix is None:
+        return Variables(checkpoint)
+    return Variables(checkpoint, _in_older_spelling(checkpoint, hugging_face_names(config, prefix)))
+
+
+def identify(checkpoint):
+    """(Family, prefix of its names in Hugging Face's layout, or None for Google's) of an open checkpoint.
+
+    A family is known by how the names of a block's variables begin.
+
+    Raises:
+        CheckpointError: it is none of FAMILIES, or could be more than one; these are listed.
+    """
+    signs = []
+    for family in FAMILIES.values():
+        signs.append((family.google_block.format(0), family, None))
+        for prefix in (family.prefix, '') if family.prefix else ():
+            signs.append((family.hugging_face_block.format(prefix, 0), family, prefix))
+    found = [sign for sign in signs if any(name.startswith(sign[0]) for name in checkpoint)]
+    if len(found) > 1:
+        raise CheckpointError('%s holds more than one model: %s. Save the one you mean by itself'
+                              % (checkpoint.path, ' and '.join('%s (%s...)' % (family.title, sign)
+                                                               for sign, family, _ in found)))
+    if not found:
+        raise CheckpointError('%s holds no model that is known here, whose names begin with %s. It has: %s'
+                              % (checkpoint.path, ' or '.join(sign for sign, _, _ in signs),
+                                 some(sorted(checkpoint)) or 'nothing'))
+    return found[0][1:]
+
+
+def _in_older_spelling(checkpoint, names):
+    """{Google's name: own}, a norm's own as gamma or beta where the checkpoint has it so."""
+    spelled = collections.OrderedDict()
+    for google, own in names.items():
+        if own not in checkpoint:  # the oldest conversions kept TensorFlow's words for the norms
+            kept = own.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta')
+            own = kept if kept in checkpoint else own
+        spelled[google] = own
+    return spelled
