@@ -2,6 +2,7 @@
 """What tests/ and parity/ share: the marks, what a run leaves behind, the official files, Keras' graph."""
 from __future__ import absolute_import, division, print_function
 
+import os
 import sys
 
 import pytest
@@ -19,6 +20,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Names the marks."""
     config.addinivalue_line('markers', 'slow: runs with --slow only')
+    config.addinivalue_line('markers', 'engine_free: for whole modules whose tests need no Keras, so that one run in '
+                            'each environment is enough (tests/test_helpers.py keeps them to it)')
     results.register(config)
 
 
@@ -35,9 +38,25 @@ def official():
     return find_official() or pytest.skip(MISSING)
 
 
+@pytest.fixture(scope='session', autouse=True)
+def no_waiting_for_the_disk():
+    """Lets no write of this process wait until the disk has it: no test pulls the plug, and it took minutes."""
+    fsync, os.fsync = os.fsync, lambda descriptor: None
+    yield
+    os.fsync = fsync
+
+
 @pytest.fixture(autouse=True)
-def fresh_graph():
-    """Clears Keras' graph after each test: TensorFlow 1 has one, which grows with every model."""
+def no_keras(request, monkeypatch):
+    """Keeps Keras, and our modules that use it, from being imported by a test that is marked engine_free."""
+    if request.node.get_closest_marker('engine_free'):
+        for name in ('keras', 'tf_keras', 'bert4keras.backend', 'bert4keras.layers', 'bert4keras.bert'):
+            monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph(no_keras):
+    """Clears Keras' graph after each test that may use it: TensorFlow 1 has one, which grows with every model."""
     yield
     keras = getattr(sys.modules.get('bert4keras.backend'), 'keras', None)
     if keras is not None and not hasattr(keras, 'ops'):  # Keras 3 has none, and takes its time to clear it

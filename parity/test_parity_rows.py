@@ -12,6 +12,7 @@ import pytest
 from parity import mutate, mutations_model, mutations_tokenizer, report, rows, training
 from parity.copy_checkout import copy_checkout
 
+pytestmark = pytest.mark.engine_free
 SKIP = {'test': 'parity/test_a.py::test_b[c]', 'reason': 'not in this row'}
 
 

@@ -25,6 +25,7 @@ from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
 from tests.helpers.real_text import LONG, mixed_lines
 from tests.helpers.strategies import SPECIAL_TOKENS, quick, texts
 
+pytestmark = pytest.mark.engine_free
 LINES = [
     "The lighthouse keeper's daughter counted 1,024 gulls before breakfast; nobody believed her!",
     'Caf\xe9s in Z\xfcrich na\xefvely charge \u20ac12.50 (or $13.75) for a "cr\xe8me br\xfbl\xe9e"...',

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from bert4keras.batching import TextError, check_token_ids, compute_by_length, pad_rows, padded_length
 
+pytestmark = pytest.mark.engine_free
+
 
 @given(st.integers(1, 512), st.integers(1, 512))
 def test_padded_length_is_enough_little_and_one_of_few(length, positions):

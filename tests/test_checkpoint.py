@@ -30,6 +30,7 @@ try:
 except ImportError:  # Python 2.7
     from pkgutil import find_loader as find_spec
 
+pytestmark = pytest.mark.engine_free
 PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(checkpoint.__file__)))
 DATA = '.data-00000-of-00001'
 DTYPES = ['float16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32',

@@ -2,7 +2,11 @@
 """Tests of what damaged releases become; damage.py runs as many cases as one likes."""
 from __future__ import absolute_import, division, print_function
 
+import pytest
+
 from tests.helpers import damage
+
+pytestmark = pytest.mark.engine_free
 
 
 def test_damage_is_an_error_of_ours_or_changes_nothing():

@@ -1,12 +1,22 @@
 # -*- coding: utf-8 -*-
-"""Tests of helpers/: where the official files are looked for."""
+"""Tests of what the tests rest on: where the official files are, what needs no Keras, what is slow."""
 from __future__ import absolute_import, division, print_function
 
+import glob
+import io
 import os
+import subprocess
+import sys
 
 import pytest
 
+import bert4keras
+
 from tests.helpers.official import find_official
+
+pytestmark = pytest.mark.engine_free
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(bert4keras.__file__)))
 
 
 def test_the_official_files_are_where_the_variable_says_and_nowhere_else(monkeypatch, tmp_path):
@@ -20,3 +30,34 @@ def test_the_official_files_are_where_the_variable_says_and_nowhere_else(monkeyp
     with pytest.raises(ValueError) as caught:
         find_official()
     assert os.path.join(str(tmp_path), 'missing') in str(caught.value)
+
+
+def test_engine_free_modules_import_no_engine():
+    """In a fresh process they can all be imported without Keras or an engine; conftest.py watches the tests."""
+    modules = []
+    for path in glob.glob(os.path.join(ROOT, 'tests', 'test_*.py')) + glob.glob(os.path.join(ROOT, 'parity', 'test_*.py')):
+        with io.open(path, encoding='utf-8') as stream:
+            if u'\npytestmark = pytest.mark.engine_free\n' in stream.read():
+                modules.append(os.path.relpath(path, ROOT)[:-len('.py')].replace(os.sep, '.'))
+    assert 'tests.test_tokenizer' in modules and 'parity.test_parity_tokenizer' in modules
+    code = ('import sys; sys.path[:0] = %r; import %s; '
+            'print([name for name in ("keras", "tf_keras", "tensorflow", "jax", "torch") if name in sys.modules])'
+            % ([ROOT, PACKAGES], ', '.join(modules)))
+    assert subprocess.check_output([sys.executable, '-c', code]).strip() == b'[]'
+
+
+def test_engine_free_tests_meet_no_keras():
+    """What an engine_free test imports late cannot be Keras, nor one of our modules that use it."""
+    with pytest.raises(ImportError):
+        import keras  # noqa: F401
+    with pytest.raises(ImportError):
+        from bert4keras.bert import BertModel  # noqa: F401
+
+
+def test_slow_tests_are_asked_for():
+    """A test marked slow is left out, and is there with --slow."""
+    command = [sys.executable, '-m', 'pytest', '--collect-only', '-q', '-p', 'no:cacheprovider',
+               os.path.join(ROOT, 'tests', 'test_tokenizer.py')]
+    found = [subprocess.Popen(command + options, cwd=ROOT, stdout=subprocess.PIPE,
+             env=dict(os.environ, PYTEST_ADDOPTS='')).communicate()[0] for options in ([], ['--slow'])]
+    assert [output.count(b'::test_sentencepiece_takes_any_text') for output in found] == [0, 1]

@@ -12,6 +12,7 @@ import pytest
 
 import bert4keras
 
+pytestmark = pytest.mark.engine_free
 PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
 ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 

@@ -8,6 +8,8 @@ import pytest
 from bert4keras import reference
 from tests.helpers.releases import CONFIG, random_ids, random_variables
 
+pytestmark = pytest.mark.engine_free
+
 
 def test_gelu_at_known_points():
     """x * P(X <= x): the normal distribution's tabulated values, and the tanh formula's distance."""

@@ -22,6 +22,7 @@ from tests.helpers.linear import is_linear, least_seconds
 from tests.helpers.strategies import SPECIAL_TOKENS, plain_texts, quick, texts, vocabularies
 from tests.helpers.train_sentencepiece import train
 
+pytestmark = pytest.mark.engine_free
 WORDS = ('un ##aff ##able hello world angstrom . , ! ? ( ) - \' < ` \u4eca \u5929 \u6c14 \u4e2d '
          '\uff0c \u3002 \u0301 \u20ac ##\u20ac \u03c3 ##\u03c3 \u03c2 ##\u03c2 \u03b1 ##\u03b1 '
          '\U00020000 \U0001d16d ##\U0001d165 [unused1] <S> don t').split(' ')
