@@ -11,7 +11,6 @@ import sys
 import pytest
 
 import bert4keras
-
 from tests.helpers.official import find_official
 
 pytestmark = pytest.mark.engine_free
@@ -35,7 +34,7 @@ def test_the_official_files_are_where_the_variable_says_and_nowhere_else(monkeyp
 def test_engine_free_modules_import_no_engine():
     """In a fresh process they can all be imported without Keras or an engine; conftest.py watches the tests."""
     modules = []
-    for path in glob.glob(os.path.join(ROOT, 'tests', 'test_*.py')) + glob.glob(os.path.join(ROOT, 'parity', 'test_*.py')):
+    for path in sorted(glob.glob(os.path.join(ROOT, '*', 'test_*.py'))):
         with io.open(path, encoding='utf-8') as stream:
             if u'\npytestmark = pytest.mark.engine_free\n' in stream.read():
                 modules.append(os.path.relpath(path, ROOT)[:-len('.py')].replace(os.sep, '.'))
@@ -54,10 +53,24 @@ def test_engine_free_tests_meet_no_keras():
         from bert4keras.bert import BertModel  # noqa: F401
 
 
-def test_slow_tests_are_asked_for():
-    """A test marked slow is left out, and is there with --slow."""
-    command = [sys.executable, '-m', 'pytest', '--collect-only', '-q', '-p', 'no:cacheprovider',
-               os.path.join(ROOT, 'tests', 'test_tokenizer.py')]
-    found = [subprocess.Popen(command + options, cwd=ROOT, stdout=subprocess.PIPE,
-             env=dict(os.environ, PYTEST_ADDOPTS='')).communicate()[0] for options in ([], ['--slow'])]
-    assert [output.count(b'::test_sentencepiece_takes_any_text') for output in found] == [0, 1]
+@pytest.mark.parametrize('asked', [False, True])
+def test_slow_tests_are_asked_for(asked):
+    """A test marked slow is left out, and named as left out, unless --slow is given; the others always run."""
+    import conftest
+
+    class Fake(object):  # a config with its hook, and an item
+        hook = property(lambda self: self)
+
+        def getoption(self, name):
+            return {'slow': asked}[name]
+
+        def pytest_deselected(self, items):
+            self.left_out = items
+
+        def get_closest_marker(self, name):
+            return self is slow and name == 'slow'
+
+    config, slow, quick = Fake(), Fake(), Fake()
+    items = [quick, slow]
+    conftest.pytest_collection_modifyitems(config, items)
+    assert (items, config.left_out) == (([quick, slow], []) if asked else ([quick], [slow]))
