@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""What a row of tox.ini runs: parity/ and tests/, in two processes.
+"""What a row of tox.ini runs: parity/ and tests/, in one process.
 
     python .ci/run_row.py                              both
     python .ci/run_row.py tests/test_bert.py -k mask   these arguments for pytest, once
@@ -36,7 +36,7 @@ def call(command, most=1200):
 def main(arguments):
     """Runs pytest; returns its exit code."""
     share_environment()
-    arguments = arguments or ['parity', 'tests', '-n', '2', '--dist', 'loadfile', '--durations', '10']
+    arguments = arguments or ['parity', 'tests', '--durations', '10']
     return call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + arguments)
 
 

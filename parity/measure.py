@@ -59,8 +59,12 @@ def layer_outputs(model, names, ids):
 
 def layer_function(model, names):
     """A function from ids to [the first output of each named layer], built once for any length."""
+    return function_to(model, [model.get_layer(name).output for name in names])
+
+
+def function_to(model, outputs):
+    """A function from ids to [the array of each of a model's symbolic outputs, the first of a list]."""
     from bert4keras.backend import keras
-    outputs = [model.get_layer(name).output for name in names]
     outputs = [output[0] if isinstance(output, (list, tuple)) else output for output in outputs]
     inner = keras.models.Model(model.inputs, outputs)
     return lambda ids: [np.asarray(output) for output in inner.predict_on_batch(list(ids))]

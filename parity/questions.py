@@ -15,18 +15,19 @@ import os
 
 import numpy as np
 
-from bert4keras.checkpoint import open_checkpoint
-from bert4keras.families import SIZES as FIELDS, open_variables, read_config
-from tests.helpers.releases import make_release, random_ids
+from bert4keras.release.config import SIZES as FIELDS, read_config
+from bert4keras.release.directory import find_release
+from bert4keras.release.variables import open_variables
+from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids
 
 HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint needs for it
     ('Pooler-Dense', 'bert/pooler/dense/kernel'), ('NSP-Proba', 'cls/seq_relationship/output_weights'),
     ('MLM-Proba', 'cls/predictions/output_bias')])
+MAPPING = 'bert/encoder/embedding_hidden_mapping_in/kernel'
 STEPS = ('gradient', '10 SGD steps', '10 Adam steps')
 # odd and mutually different; few positions, because JAX and TensorFlow compile anew for each length
 SIZES = {'num_hidden_layers': 2, 'max_position_embeddings': 7, 'hidden_dropout_prob': 0.0,
          'attention_probs_dropout_prob': 0.0}
-PREFIX = 'bert_model.ckpt'
 
 
 class Question(object):
@@ -34,30 +35,36 @@ class Question(object):
 
     Args:
         name: str, such as "odd sizes".
-        directory: of a release in Google's layout: bert_config.json, bert_model.ckpt.
+        directory: of a release of any family in any layout; see `find_release`.
         gelu: 'erf' or 'tanh', or None where the config's activation is another.
-        batches: list of (token ids, segment ids), int arrays [B, T]; id 0 is padding.
+        batches: list of (token ids, segment ids), int arrays [B, T]; the config's pad_token_id is padding.
         trains: whether gradients and trained weights are asked for, on the last batch.
         real: whether the weights are a trained model's, whose hidden states may be off by 2e-5.
+        strict: whether each of our layers is compared, not only what a peer has too, and each, heads included,
+            within what rounding does to that layer alone.
     """
 
-    def __init__(self, name, directory, gelu, batches, trains=False, real=False):
+    def __init__(self, name, directory, gelu, batches, trains=False, real=False, strict=False):
         self.name, self.directory, self.gelu = name, str(directory), gelu
         self.batches = [tuple(np.asarray(ids, 'int32') for ids in batch) for batch in batches]
-        self.trains, self.real = trains, real
-        self.config = read_config(os.path.join(self.directory, 'bert_config.json'))
-        self.checkpoint = os.path.join(self.directory, PREFIX)
+        self.trains, self.real, self.strict = trains, real, strict
+        release = find_release(self.directory)
+        self.config, self.checkpoint = read_config(release.config_path), release.checkpoint_path
 
     def variables(self):
         """Mapping {Google's name: array} of the checkpoint."""
-        return open_variables(open_checkpoint(self.checkpoint), self.config)
+        return open_variables(self.checkpoint, self.config)
 
     def layers(self):
-        """The names of the layers that a whole model puts out: embeddings, blocks and the heads it has."""
-        blocks = ['Encoder-%d-FeedForward-Norm' % (index + 1)
-                  for index in range(self.config['num_hidden_layers'])]
+        """The names of the layers that a whole model has an output of: embeddings, blocks and its heads."""
         variables = self.variables()
-        return ['Embedding-Norm'] + blocks + [name for name, variable in HEADS.items() if variable in variables]
+        return (['Embedding-Norm'] + ['Embedding-Mapping'] * (MAPPING in variables)
+                + ['Encoder-%d-FeedForward-Norm' % (index + 1) for index in range(self.config['num_hidden_layers'])]
+                + [name for name, variable in HEADS.items() if variable in variables])
+
+    def padding(self, token_ids):
+        """Where ids are padding, bool [B, T]."""
+        return token_ids == self.config['pad_token_id']
 
     def labels(self):
         """What the MLM loss of the last batch is taken of, float [B, T, V], for `training.loss`.
@@ -67,7 +74,7 @@ class Question(object):
         """
         token_ids = self.batches[-1][0]
         random = np.random.RandomState(3)
-        chosen = (random.uniform(size=token_ids.shape) < 0.34) & (token_ids != 0)
+        chosen = (random.uniform(size=token_ids.shape) < 0.34) & ~self.padding(token_ids)
         words = random.randint(0, self.config['vocab_size'], token_ids.shape)
         labels = np.zeros(token_ids.shape + (self.config['vocab_size'],), 'float32')
         labels[chosen, words[chosen]] = token_ids.size / float(chosen.sum())
@@ -89,7 +96,7 @@ class Question(object):
         """The question as a str, for another process; `from_json` is the way back."""
         return json.dumps({'name': self.name, 'directory': os.path.abspath(self.directory), 'gelu': self.gelu,
                            'batches': [[ids.tolist() for ids in batch] for batch in self.batches],
-                           'trains': self.trains, 'real': self.real})
+                           'trains': self.trains, 'real': self.real, 'strict': self.strict})
 
 
 def from_json(text):
@@ -97,18 +104,17 @@ def from_json(text):
     return Question(**json.loads(text))
 
 
-def collect(names, batches, run):
-    """An answer's outputs: runs each batch and joins the unpadded positions of all.
+def collect(names, question, run):
+    """An answer's outputs: runs each batch of a question and joins the unpadded positions of all.
 
     Args:
         names: list of layers.
-        batches: see `Question`.
         run: function from (token ids, segment ids) to a list of arrays, one a name.
     """
     parts = collections.OrderedDict((name, []) for name in names)
-    for batch in batches:
+    for batch in question.batches:
         for name, array in zip(names, run(batch)):
-            parts[name].append(array[batch[0] != 0] if np.ndim(array) == 3 else array)
+            parts[name].append(array[~question.padding(batch[0])] if np.ndim(array) == 3 else array)
     return collections.OrderedDict((name, np.concatenate(arrays)) for name, arrays in parts.items())
 
 
@@ -127,9 +133,42 @@ def common_questions(directory):
 
 
 def release_question(directory, gelu='erf'):
-    """The question for a release in Google's layout that somebody has: mixed lengths, two segments."""
+    """The question for a release that somebody has: mixed lengths, two segments."""
     directory = os.path.normpath(str(directory))
-    config = read_config(os.path.join(directory, 'bert_config.json'))
+    config = read_config(find_release(directory).config_path)
     batch = random_ids(config, batch=5, length=min(config['max_position_embeddings'], 43))
     return Question('%s %s' % (os.path.basename(directory), gelu), directory,
                     gelu if config['hidden_act'] == 'gelu' else None, [batch], real=True)
+
+
+# ------------------------------------------------------------------ families
+
+# A family, or what of one changes the numbers: a line of this table. `gelu` is that of Question; `saved`, whether the
+# checkpoint is one that our model wrote. A block applied again and again can multiply rounding; these seeds keep 4
+# times the floor near the tolerance's cap, so that the cap is no lottery.
+Family = collections.namedtuple('Family', 'name config gelu seed layout saved')
+SHORT_BERT = dict(CONFIG, num_hidden_layers=2)
+FAMILIES = collections.OrderedDict((family.name, family) for family in [
+    Family('BERT written here', dict(SHORT_BERT), 'tanh', 0, 'tensorflow', True),
+    Family('BERT from Hugging Face', dict(SHORT_BERT, model_type='bert'), 'erf', 0, 'hugging-face', False),
+    Family('ALBERT gelu', dict(ALBERT_CONFIG), 'erf', 18, 'tensorflow', False),
+    Family('ALBERT gelu_new', dict(ALBERT_CONFIG, hidden_act='gelu_new', layer_norm_eps=0.01, pad_token_id=3), None, 18,
+           'tensorflow', False),
+    Family('ALBERT relu', dict(ALBERT_CONFIG, hidden_act='relu', type_vocab_size=5), None, 19, 'tensorflow', False),
+    Family('ALBERT written here', dict(ALBERT_CONFIG), 'tanh', 0, 'tensorflow', True),
+    Family('albert_zh original', dict(ALBERT_ZH_CONFIG), 'erf', 19, 'tensorflow', False),
+])
+
+
+def family_question(family, directory):
+    """The question for a Family; `directory` is where its release is written."""
+    config, _ = make_release(directory, family.seed, config=family.config, layout=family.layout)
+    if family.saved:
+        from bert4keras.bert import build_bert_model
+        bert = build_bert_model(str(directory), with_nsp=True, with_mlm=True, return_keras_model=False)
+        directory = os.path.join(str(directory), 'saved')
+        bert.save_release(directory)
+    token_ids, segment_ids = random_ids(config)
+    if config['type_vocab_size'] > 2:
+        segment_ids = np.random.RandomState(5).randint(0, 5, token_ids.shape).astype('int32')
+    return Question(family.name, directory, family.gelu, [(token_ids, segment_ids)], strict=True)

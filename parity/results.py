@@ -16,6 +16,8 @@ import platform
 import sys
 import time
 
+from parity.peers import PEERS
+
 _measured = []  # the comparisons of the test that runs now
 
 
@@ -56,7 +58,7 @@ def keras_in_use():
 def versions():
     """{what: version} of this Python and what the numbers may depend on."""
     found = collections.OrderedDict([('python', platform.python_version()), ('keras', keras_in_use())])
-    for package in ('numpy', 'keras-bert', 'bert-tensorflow', 'transformers', 'keras-hub', 'tf_keras'):
+    for package in ('numpy', 'tf_keras') + sum((peer.packages for peer in PEERS.values()), ()):
         if version(package):
             found[package] = version(package)
     return found
@@ -147,12 +149,13 @@ class Results(object):
         """Writes the files, when the run is over; each directory has its share of the seconds."""
         if directory() is None:
             return
-        elapsed = time.time() - self.started
+        elapsed, cpu = time.time() - self.started, sum(os.times()[:4])  # of this process and those that it started
         whole = sum(part.seconds for part in self.parts.values()) or 1.0
         for what, part in self.parts.items():
             contents = collections.OrderedDict([
                 ('row', row_name()), ('what', what), ('versions', dict(versions(), keras=self.keras)),
-                ('seconds', round(elapsed * part.seconds / whole, 1)), ('passed', part.passed),
-                ('failed', part.failed), ('skipped', part.skipped), ('comparisons', part.comparisons)])
+                ('seconds', round(elapsed * part.seconds / whole, 1)),
+                ('cpu', round(cpu * part.seconds / whole, 1)), ('passed', part.passed), ('failed', part.failed),
+                ('skipped', part.skipped), ('comparisons', part.comparisons)])
             with io.open(os.path.join(directory(), '%s.%s.json' % (row_name(), what)), 'wb') as stream:
                 stream.write(json.dumps(contents, indent=1).encode('ascii'))

@@ -1,12 +1,14 @@
 # -*- coding: utf-8 -*-
 """The rows of tox.ini, and whether all of them reported.
 
-    python -m parity.rows DIRECTORY      the table of what BERT4KERAS_RESULTS=DIRECTORY holds after `tox`
+    python -m parity.rows DIRECTORY [N]  the table of what BERT4KERAS_RESULTS=DIRECTORY holds after `tox`; N is how many
+                                         other steps failed, for the last line
     python -m parity.rows --readme       writes the table of the README
-    python -m parity.rows --environments names a row of each environment, for `tox run-parallel --notest`
+    python -m parity.rows --plan         what .ci/schedule.py runs, in JSON
 
 The first exits with 1 if a row did not report or failed, if a test was skipped that .ci/skips.txt does not name, and
-if a line there names nothing any more. The row `newest` reports and cannot fail.
+if a line there names nothing any more. A test that says "PACKAGE is not in this row" may be skipped where tox.ini pins
+no such package. The row `newest` reports and cannot fail.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -23,28 +25,12 @@ try:
 except ImportError:  # Python 2
     import ConfigParser as configparser
 
+from parity.peers import PEERS
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNPINNED = 'newest'
-RUNS = ('tests', 'parity')
-
-
-def applies(condition, row):
-    """Whether tox's condition of factors, such as "tf113,keras3-!py313", holds for a row."""
-    factors = row.split('-')
-    return any(all((part[1:] not in factors) if part.startswith('!') else part in factors
-                   for part in alternative.strip().split('-')) for alternative in condition.split(','))
-
-
-def values(parser, key, row):
-    """The lines of a setting of [testenv], or of the row's own section, that hold for the row."""
-    own = 'testenv:' + row
-    section = own if parser.has_section(own) and parser.has_option(own, key) else 'testenv'
-    for line in parser.get(section, key).splitlines():
-        condition = re.match(r'([!\w,-]+): (.*)', line)
-        if not condition:
-            yield line
-        elif applies(condition.group(1), row):
-            yield condition.group(2)
+RUNS = ['tests', 'parity']
+WITHOUT_ENGINE = ['-m', 'not engine_free']
 
 
 def read_tox(root=ROOT):
@@ -55,33 +41,69 @@ def read_tox(root=ROOT):
     return parser
 
 
+def setting(parser, row, key):
+    """A setting of a row as tox reads it: its own or that of its bases, other sections' values put in."""
+    own = 'testenv:' + row
+    bases = parser.get(own, 'base').split(',') if parser.has_option(own, 'base') else ['testenv']
+    for section in [own] + [base.strip() for base in bases]:
+        if parser.has_option(section, key):
+            return expand(parser, parser.get(section, key))
+    return ''
+
+
+def expand(parser, text):
+    """The text with every {[section]key} replaced by its value."""
+    return re.sub(r'{\[([^]]+)\](\w+)}', lambda match: expand(parser, parser.get(*match.groups())), text)
+
+
 def read_rows(parser=None):
     """OrderedDict {row: list of its pins, such as "tensorflow==1.15.5"} of tox.ini, in its order."""
     parser = parser or read_tox()
     rows = collections.OrderedDict()
     for row in parser.get('tox', 'env_list').split():
-        if parser.has_section('testenv:' + row) and parser.has_option('testenv:' + row, 'package'):
+        if setting(parser, row, 'package') != 'wheel':
             continue  # no environment of people's, such as `report`
-        text = '\n'.join(list(values(parser, 'deps', row)) + list(values(parser, 'commands_pre', row)))
-        for section in set(re.findall(r'{\[([\w-]+)\]\w+}', text)):
-            for key in parser.options(section):
-                text = text.replace('{[%s]%s}' % (section, key), parser.get(section, key))
+        text = setting(parser, row, 'deps') + '\n' + setting(parser, row, 'commands_pre')
         pins = collections.OrderedDict(pin.split('==') for pin in re.findall(r'[\w.-]+==[\w.]+', text))
         rows[row] = ['%s==%s' % pin for pin in pins.items()]
     return rows
 
 
-def environments():
-    """The first row of each environment that tox makes; the other rows share it."""
-    parser = read_tox()
-    firsts = collections.OrderedDict()
+def python_of(row, parser=None):
+    """The Python of a row, such as "3.11"."""
+    return setting(parser or read_tox(), row, 'base_python').replace('python', '')
+
+
+def environments(parser=None):
+    """[[row, row...]...]: the rows of each environment, the one that runs the slow tests first."""
+    parser = parser or read_tox()
+    found = collections.OrderedDict()
     for row in read_rows(parser):
-        firsts.setdefault(tuple(values(parser, 'env_dir', row)), row)
-    return list(firsts.values())
+        found.setdefault(setting(parser, row, 'env_dir'), []).append(row)
+    return [sorted(rows, key=lambda row: not is_slow(parser, row)) for rows in found.values()]
 
 
-PEERS = (('keras-bert', 'keras-bert'), ('bert-tensorflow', "Google's BERT"), ('transformers', 'transformers'),
-         ('keras-hub', 'KerasHub'))
+def is_slow(parser, row):
+    """Whether a row runs the slow tests."""
+    return '--slow' in setting(parser, row, 'set_env')
+
+
+def plan(parser=None):
+    """What CI runs: the rows of each environment together, the longest first.
+
+    Returns:
+        list of lists of {'row', 'arguments': for pytest, 'official': whether the official files are there for it}. One
+        row of each Python has them. What imports no Keras runs once in each environment: `newest` has it of the row of
+        the same Python.
+    """
+    parser = parser or read_tox()
+    jobs, pythons = [], set()
+    for rows in sorted(environments(parser), key=lambda rows: (-len(rows), not is_slow(parser, rows[0]))):
+        jobs.append([{'row': row, 'official': index == 0 and row != UNPINNED and python_of(row, parser) not in pythons,
+                      'arguments': RUNS + WITHOUT_ENGINE if index or row == UNPINNED else []}
+                     for index, row in enumerate(rows)])
+        pythons.update(python_of(row, parser) for row in rows)
+    return jobs + [[{'row': 'report', 'official': False, 'arguments': []}]]
 
 
 def support_table():
@@ -91,9 +113,9 @@ def support_table():
     yield u'|---|---|---|---|'
     for row, pins in read_rows(parser).items():
         versions = dict(pin.lower().split('==') for pin in pins)
-        python = [line for line in values(parser, 'base_python', row) if line][-1]
-        peers = [u'%s %s' % (name, versions[package]) for package, name in PEERS if package in versions]
-        yield u'| `%s` | %s | %s | %s |' % (row, python.replace('python', ''), keras_of(row, versions),
+        peers = [u'%s %s' % (peer.title, versions[peer.packages[0]]) for peer in PEERS.values()
+                 if peer.packages and peer.packages[0] in versions]
+        yield u'| `%s` | %s | %s | %s |' % (row, python_of(row, parser), keras_of(row, versions),
                                             u', '.join(peers) or u'what keras-bert said')
 
 
@@ -148,8 +170,22 @@ def fits(line, values):
             and all(like(pattern, value) for pattern, value in zip(line[1:], values[1:])))
 
 
+def is_missing_by_rule(reason, pins):
+    """Whether a skip says that a package is not in the row which none of the row's pins brings."""
+    def canonical(package):
+        return re.sub('-cpu$', '', package.lower().replace('_', '-'))
+    match = re.search(r'([\w.-]+) is not in this row$', reason)
+    return bool(match) and canonical(match.group(1)) not in {canonical(pin.split('==')[0]) for pin in pins}
+
+
 def complaints(rows, found, allowed):
-    """What is wrong: rows that did not report, failures, skips that are not allowed, dead lines."""
+    """What is wrong: rows that did not report, failures, skips that are not allowed, dead lines.
+
+    Args:
+        rows: {row: pins}.
+        found: see `read_results`.
+        allowed: see `read_skips`.
+    """
     used = set()
     for row in rows:
         if row == UNPINNED:
@@ -165,7 +201,7 @@ def complaints(rows, found, allowed):
             for skip in found[row][run]['skipped']:
                 lines = [line for line in allowed if fits(line, (row, skip['test'], skip['reason']))]
                 used.update(lines)
-                if not lines:
+                if not lines and not is_missing_by_rule(skip['reason'], rows[row]):
                     yield '%s: %s was skipped: %s' % (row, skip['test'], skip['reason'])
     for line in allowed:
         # what depends on the machine, not on the row, may be there
@@ -175,27 +211,34 @@ def complaints(rows, found, allowed):
 
 def table(rows, found):
     """The table of all rows: row, versions, passed, skipped, failed, seconds."""
-    form = '%-18s %-8s %-36s %7s %8s %7s %8s'
-    yield form % ('row', 'Python', 'Keras', 'passed', 'skipped', 'failed', 'seconds')
+    form = '%-18s %-8s %-36s %7s %8s %7s %8s %8s'
+    yield form % ('row', 'Python', 'Keras', 'passed', 'skipped', 'failed', 'seconds', 'CPU')
     for row in rows:
-        runs = [found.get(row, {}).get(run) for run in RUNS]
-        runs = [run for run in runs if run]
+        runs = [found[row][run] for run in RUNS if run in found.get(row, {})]
         keras = [run['versions']['keras'] for run in runs if run['versions']['keras']]
-        yield form % (row, runs[0]['versions']['python'] if runs else '', keras[-1] if keras else 'no report',
-                      sum(run['passed'] for run in runs), sum(len(run['skipped']) for run in runs),
-                      sum(len(run['failed']) for run in runs), '%.0f' % sum(run['seconds'] for run in runs))
+        yield form % ((row, runs[0]['versions']['python'] if runs else '', keras[-1] if keras else 'no report')
+                      + totals(runs) + tuple('%.0f' % sum(run[key] for run in runs) for key in ('seconds', 'cpu')))
 
 
-def main(directory):
-    """Prints the table and the complaints; returns the exit code."""
+def totals(runs):
+    """How many tests of some runs passed, were skipped and failed."""
+    return tuple(sum(count) for count in zip(*[(run['passed'], len(run['skipped']), len(run['failed']))
+                                               for run in runs])) or (0, 0, 0)
+
+
+def main(directory, others=0):
+    """Prints the table, the complaints, and as its last line how many passed and failed; returns the exit code."""
     rows, found = read_rows(), read_results(directory)
     print('\n'.join(table(rows, found)))
     wrong = list(complaints(rows, found, read_skips(os.path.join(ROOT, '.ci', 'skips.txt'))))
     print('\n'.join(wrong))
-    return 1 if wrong else 0
+    passed = totals([run for row in rows for run in found.get(row, {}).values()])[0]
+    failed = len(wrong) + int(others)
+    print('%d passed, %d failed' % (passed, failed))
+    return 1 if failed else 0
 
 
 if __name__ == '__main__':
-    if sys.argv[1:] == ['--environments']:
-        sys.exit(print(','.join(environments())))
+    if sys.argv[1:] == ['--plan']:
+        sys.exit(print(json.dumps(plan(), indent=1)))
     sys.exit(write_readme() if sys.argv[1:] == ['--readme'] else main(*sys.argv[1:]))

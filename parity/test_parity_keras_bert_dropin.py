@@ -14,10 +14,13 @@ from bert4keras import keras_bert as ours
 from bert4keras.backend import keras
 from bert4keras.tokenizer import save_vocab
 from parity.measure import check, real_positions
+from parity.peers import require
+from parity.peers.keras_bert import NOT_IMPORTABLE
 
 if hasattr(keras, 'ops'):
     pytest.skip('keras-bert does not run on Keras 3', allow_module_level=True)
-theirs = pytest.importorskip('keras_bert', reason='keras-bert is not in this row')
+require('keras-bert')
+theirs = pytest.importorskip('keras_bert', reason=NOT_IMPORTABLE)
 
 SIZES = {'token_num': 23, 'pos_num': 11, 'embed_dim': 12, 'transformer_num': 3, 'head_num': 3, 'feed_forward_dim': 17}
 RANDOM = np.random.RandomState(0)

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.keras_bert.tokenizer import Tokenizer
+from parity.peers import require
+from parity.peers.keras_bert import NOT_IMPORTABLE
 from tests.helpers.real_text import LONG, mixed_lines
 from tests.helpers.strategies import characters, quick, texts
 
-theirs = pytest.importorskip('keras_bert.tokenizer', reason='keras-bert is not in this row').Tokenizer
+require('keras-bert')
+theirs = pytest.importorskip('keras_bert.tokenizer', reason=NOT_IMPORTABLE).Tokenizer
 
 _pieces = st.one_of(characters, st.lists(characters, max_size=4).map(''.join),
                     st.lists(st.sampled_from('ab#[]'), max_size=4).map(''.join),

@@ -4,16 +4,17 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import io
+import json
 import os
 
 import numpy as np
 import pytest
 
-from parity import mutate, mutations_model, mutations_tokenizer, report, rows, training
+from parity import mutate, mutations_model, mutations_tokenizer, peers, report, results, rows, training
 from parity.copy_checkout import copy_checkout
 
 pytestmark = pytest.mark.engine_free
-SKIP = {'test': 'parity/test_a.py::test_b[c]', 'reason': 'not in this row'}
+SKIP = {'test': 'parity/test_a.py::test_b[c]', 'reason': 'not for this row'}
 
 
 def read(name):
@@ -24,7 +25,7 @@ def read(name):
 
 def reported(**changes):
     """What a row that ran everything leaves behind."""
-    run = dict({'failed': [], 'skipped': [], 'passed': 3, 'seconds': 1.0,
+    run = dict({'failed': [], 'skipped': [], 'passed': 3, 'seconds': 1.0, 'cpu': 2.0,
                 'versions': {'python': '3.11', 'keras': 'Keras'}}, **changes)
     return {'tests': run, 'parity': run}
 
@@ -60,27 +61,136 @@ def test_the_readme_has_the_score_of_the_mutations():
     assert len({(name, old, new) for table in tables for name, _, old, new in table}) == whole
 
 
-@pytest.mark.parametrize('condition, row, expected', [
-    ('tf113,tf114', 'keras231-tf113', True), ('tf113,tf114', 'tfkeras-tf115', False),
-    ('keras3-!py313', 'keras3-jax', True), ('keras3-!py313', 'keras3-jax-py313', False), ('!tf113', 'newest', True)])
-def test_conditions_of_factors(condition, row, expected):
-    """A line of tox.ini holds for the rows that tox takes it for."""
-    assert rows.applies(condition, row) is expected
+TOX = u"""
+[tox]
+env_list =
+    a-one
+    b-one
+    c
+    report
+[testenv]
+package = wheel
+set_env = ALL = 1
+[pins]
+more = x==1 y==2
+[one]
+base_python = python3.7
+env_dir = one
+deps =
+    {[pins]more}
+    Keras==2.3.1
+commands_pre = pip {[pins]more}
+[testenv:a-one]
+base = one, testenv
+[testenv:b-one]
+base = one, testenv
+set_env =
+    {[testenv]set_env}
+    PYTEST_ADDOPTS = --slow
+commands_pre = pip Keras==2.3.0
+[testenv:c]
+base_python = python3.11
+env_dir = c
+deps = z==3
+[testenv:report]
+package = skip
+"""
+
+
+@pytest.fixture
+def small_tox(tmp_path):
+    """A small tox.ini, parsed: rows a-one and b-one share an environment, c has its own, report is no row."""
+    with io.open(os.path.join(str(tmp_path), 'tox.ini'), 'w', encoding='utf-8') as stream:
+        stream.write(TOX)
+    return rows.read_tox(str(tmp_path))
+
+
+def test_rows_are_read_as_tox_reads_them(small_tox):
+    """A row's own setting, else that of its bases in their order; other sections' values; later pins override."""
+    assert rows.read_rows(small_tox) == collections.OrderedDict([
+        ('a-one', ['x==1', 'y==2', 'Keras==2.3.1']), ('b-one', ['x==1', 'y==2', 'Keras==2.3.0']), ('c', ['z==3'])])
+    assert rows.setting(small_tox, 'b-one', 'set_env').split() == 'ALL = 1 PYTEST_ADDOPTS = --slow'.split()
+    assert rows.setting(small_tox, 'a-one', 'set_env') == 'ALL = 1'
+    assert [rows.python_of(row, small_tox) for row in ('a-one', 'c')] == ['3.7', '3.11']
+
+
+def test_ci_runs_the_slow_row_first_and_the_rest_of_its_environment_without_what_needs_no_engine(small_tox):
+    """The largest environment first; one row of each Python has the official files; the report is the last job."""
+    jobs = [[(row['row'], row['official'], row['arguments']) for row in job] for job in rows.plan(small_tox)]
+    assert jobs == [[('b-one', True, []), ('a-one', False, ['tests', 'parity', '-m', 'not engine_free'])],
+                    [('c', True, [])], [('report', False, [])]]
+
+
+def test_all_rows_are_in_the_plan_of_ci_once():
+    """No row of tox.ini is forgotten, and each Python has its row with the official files."""
+    planned = [row for job in rows.plan() for row in job]
+    assert sorted(row['row'] for row in planned) == sorted(list(rows.read_rows()) + ['report'])
+    pythons = [rows.python_of(row['row']) for row in planned if row['official']]
+    assert sorted(pythons) == sorted({rows.python_of(row) for row in rows.read_rows()})
+
+
+@pytest.mark.parametrize('reason, pins, expected', [
+    ('transformers is not in this row', ['torch==2'], True),
+    ('transformers is not in this row', ['transformers==5'], False),
+    ('Skipped: keras-hub is not in this row', [], True),
+    ('Skipped: keras-hub is not in this row', ['keras_hub==1'], False),
+    ('TensorFlow is not in this row', ['tensorflow-cpu==2.21.0'], False), ('TensorFlow is not in this row', [], True),
+    ('transformers is too old', [], False)])
+def test_only_a_package_without_a_pin_may_be_missing(reason, pins, expected):
+    """A peer that a row's pins bring must be there; one that they do not needs no line of skips.txt."""
+    assert rows.is_missing_by_rule(reason, pins) is expected
+    found = {'a-b': reported(skipped=[{'test': 'x', 'reason': reason}])}
+    assert (list(rows.complaints({'a-b': pins}, found, [])) == []) is expected
+
+
+def test_each_peer_says_which_package_is_missing(monkeypatch):
+    """In the words that the rule looks for."""
+    monkeypatch.setattr(results, 'version', lambda package: None if package == 'torch' else '1')
+    assert peers.missing(['transformers', 'torch']) == 'torch is not in this row'
+    assert peers.missing(['transformers']) is None
+    with pytest.raises(pytest.skip.Exception):
+        peers.require('torch')
+
+
+def test_the_hash_of_the_source_covers_what_the_numbers_depend_on(tmp_path):
+    """A module that is new counts by itself, in a folder as well; what cannot change a number does not."""
+    for name in ('bert4keras/bert.py', 'bert4keras/release/variables.py', 'bert4keras/cli.py', 'bert4keras/demo.txt',
+                 'bert4keras/optimizers/rules.py', 'parity/measure.py', 'parity/peers/a_new_one.py', 'parity/rows.py',
+                 'parity/mutations/model.py', 'tests/helpers/releases.py', 'tests/test_bert.py'):
+        path = os.path.join(str(tmp_path), name)
+        if not os.path.isdir(os.path.dirname(path)):
+            os.makedirs(os.path.dirname(path))
+        io.open(path, 'w').close()
+    assert report.sources(str(tmp_path)) == [
+        'bert4keras/bert.py', 'bert4keras/release/variables.py', 'parity/measure.py', 'parity/peers/a_new_one.py',
+        'tests/helpers/releases.py']
 
 
 def test_a_row_that_does_not_report_is_noticed():
     """No results at all, and one of the two runs missing; the unpinned row only has to report."""
     found = {'a-b': reported(), rows.UNPINNED: reported(failed=['x'], skipped=[SKIP])}
-    assert list(rows.complaints(['a-b', rows.UNPINNED], found, [])) == []
+    two = {'a-b': [], rows.UNPINNED: []}
+    assert list(rows.complaints(two, found, [])) == []
     del found['a-b']['parity'], found[rows.UNPINNED]
-    assert len(list(rows.complaints(['a-b', rows.UNPINNED], found, []))) == 2
+    assert len(list(rows.complaints(two, found, []))) == 2
+
+
+def test_the_last_line_is_for_a_machine(tmp_path, capsys, monkeypatch):
+    """ "N passed, N failed": every complaint and every other step that failed is counted."""
+    contents = dict(reported()['tests'], row='a-b', what='tests', passed=5)
+    with io.open(os.path.join(str(tmp_path), 'a.json'), 'wb') as stream:
+        stream.write(json.dumps(contents).encode('ascii'))
+    monkeypatch.setattr(rows, 'read_rows', lambda: {'a-b': []})
+    monkeypatch.setattr(rows, 'read_skips', lambda path: [])
+    assert rows.main(str(tmp_path), '2') == 1
+    assert capsys.readouterr()[0].splitlines()[-1] == '5 passed, 3 failed'
 
 
 def test_failures_and_skips_are_noticed():
     """A failure always; a skip unless the list names row, test and reason; a line that names nothing."""
-    rows_, line = ['keras3-jax', 'tfkeras-tf20'], ('keras3-*', 'parity/*test_b[[]*', 'not in this row')
+    rows_, line = {'keras3-jax': [], 'tfkeras-tf20': []}, ('keras3-*', 'parity/*test_b[[]*', 'not for this row')
     found = {'keras3-jax': reported(skipped=[SKIP]), 'tfkeras-tf20': reported()}
-    assert list(rows.complaints(rows_, found, [('keras3-*', 'parity/*test_b[*', 'not in this row')])) == []
+    assert list(rows.complaints(rows_, found, [('keras3-*', 'parity/*test_b[*', 'not for this row')])) == []
     assert len(list(rows.complaints(rows_, found, []))) == 2  # in both of its runs
     assert len(list(rows.complaints(rows_, found, [line]))) == 3
     found['tfkeras-tf20'] = reported(failed=['x'])

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
+from parity.peers import require
 from tests.helpers.real_text import LONG, mixed_lines
 from tests.helpers.strategies import SPECIAL_TOKENS, quick, texts
 
@@ -87,8 +88,8 @@ def share(lines):
 @pytest.fixture(scope='module')
 def google():
     """Google's module `tokenization`."""
-    tokenization = pytest.importorskip('bert.tokenization', reason='bert-tensorflow is not in this '
-                                       'row; it needs TensorFlow 1.14 or 1.15')
+    require('bert-tensorflow')
+    from bert import tokenization
     if not tokenization.FLAGS.is_parsed():
         tokenization.FLAGS(['parity'])
     return tokenization
@@ -150,7 +151,8 @@ class Rust(object):
     _others = {}
 
     def __init__(self, path, cased):
-        tokenizers = pytest.importorskip('tokenizers', reason='Rust tokenizers is not in this row')
+        require('tokenizers')
+        import tokenizers
         self.peer = tokenizers.BertWordPieceTokenizer(load_vocab(path), lowercase=not cased)
         self.ours = Tokenizer(path, case_sensitive=cased, **SETTINGS)
         if cased not in self._others:  # whatever the vocabulary
@@ -220,7 +222,9 @@ def test_rust_differs_where_said(tmpdir, name, text, theirs, ours):
     path = str(tmpdir.join('vocab.txt'))
     tokens = list(SPECIAL_TOKENS) + sorted(set(theirs + ours) - set(SPECIAL_TOKENS))
     save_vocab(path, {token: number for number, token in enumerate(tokens)})
-    peer = pytest.importorskip('tokenizers').BertWordPieceTokenizer(load_vocab(path), lowercase=True)
+    require('tokenizers')
+    import tokenizers
+    peer = tokenizers.BertWordPieceTokenizer(load_vocab(path), lowercase=True)
     assert peer.encode(text, add_special_tokens=False).tokens == theirs
     assert Tokenizer(path, case_sensitive=False)._tokenize(text) == ours
 
@@ -249,7 +253,8 @@ def test_rust_on_pairs(vocab_path):
 
 def test_transformers_on_lines(vocab_path, lines):
     """Batches give the ids, segments and padding of transformers' BertTokenizer."""
-    transformers = pytest.importorskip('transformers', reason='transformers is not in this row')
+    require('transformers')
+    import transformers
     peer = transformers.BertTokenizer(vocab=load_vocab(vocab_path), do_lower_case=True)
     tokenizer = rust(vocab_path, False).ours
     chosen = list(map(rust(vocab_path, False).as_rust, share(lines)))
@@ -264,7 +269,8 @@ def test_transformers_on_lines(vocab_path, lines):
 
 def test_transformers_drops_from_the_first_of_equals(minilm):
     """The divergence in truncation: of equally long texts, Google and we cut the second one first."""
-    transformers = pytest.importorskip('transformers', reason='transformers is not in this row')
+    require('transformers')
+    import transformers
     path = os.path.join(minilm, 'vocab.txt')
     peer = transformers.BertTokenizer(vocab=load_vocab(path), do_lower_case=True)
     arguments = dict(max_length=6)
@@ -276,7 +282,8 @@ def test_transformers_drops_from_the_first_of_equals(minilm):
                 ids=['plain', 'cased', 'accents'])
 def alberts(request, official, tmpdir_factory):
     """(transformers' AlbertTokenizer, ours), on the genuine model."""
-    transformers = pytest.importorskip('transformers', reason='transformers is not in this row')
+    require('transformers')
+    import transformers
     model = os.path.join(official, 'google_albert_en', '30k-clean.model')
     folder = str(tmpdir_factory.mktemp('albert'))
     shutil.copy(model, os.path.join(folder, 'spiece.model'))

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 
 from bert4keras.bert import build_bert_model
-from bert4keras.checkpoint import open_checkpoint
-from bert4keras.families import find_release, open_variables, read_config
+from bert4keras.release.checkpoint import open_checkpoint
+from bert4keras.release.config import read_config
+from bert4keras.release.directory import find_release
+from bert4keras.release.variables import open_variables
 from parity.measure import check, layer_outputs, real_positions
-from parity.peers import hugging_face
+from parity.peers import hugging_face, require
 
 
 def test_minilm_equals_transformers_each_loading_the_release(minilm, minilm_ids):
     """Embeddings, every block and the pooler within 2e-5, where both read the safetensors file themselves."""
-    pytest.importorskip('torch', reason='transformers needs PyTorch, which is not in this row')
-    pytest.importorskip('transformers', reason='transformers is not in this row')
+    require('transformers', 'torch')
     theirs = hugging_face.outputs(hugging_face.open_release(minilm, 'BertModel'), *minilm_ids)
     mine = layer_outputs(build_bert_model(minilm, with_pool=True), list(theirs), list(minilm_ids))
     for name, ours in zip(theirs, mine):
@@ -40,7 +41,7 @@ def test_the_checkpoint_written_has_identical_tensors(minilm, minilm_as_tensorfl
 
 def test_tensorflow_reads_identical_tensors(minilm_as_tensorflow):
     """TensorFlow's own reader gives the same tensors as ours for the checkpoint written."""
-    tensorflow = pytest.importorskip('tensorflow', reason='TensorFlow is not in this row')
+    tensorflow = pytest.importorskip('tensorflow', reason='tensorflow is not in this row')
     prefix = os.path.join(minilm_as_tensorflow, 'bert_model.ckpt')
     reader, ours = tensorflow.train.load_checkpoint(prefix), open_checkpoint(prefix)
     shapes = reader.get_variable_to_shape_map()

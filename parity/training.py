@@ -12,7 +12,7 @@ import collections
 
 import numpy as np
 
-from bert4keras.families import is_transposed, strip_transposed
+from bert4keras.release.families import is_transposed, strip_transposed
 from parity.measure import RELATIVE
 
 RATE = 2.0 ** 20  # a power of two: dividing by it is exact

@@ -580,7 +580,7 @@ def test_demo_finds_what_is_meant_with_the_real_weights(run, minilm):
 @pytest.mark.slow
 def test_embed_gives_what_sentence_transformers_gives(run, minilm, tmp_path):
     """Mean over the tokens, then length 1, of the hidden states of transformers: 2e-5 at most apart."""
-    torch, transformers = [pytest.importorskip(name, reason='the peer needs ' + name)
+    torch, transformers = [pytest.importorskip(name, reason=name + ' is not in this row')
                            for name in ('torch', 'transformers')]
     texts = cli.read_shipped('demo_corpus.txt')[:17] + [u'Straße', u'', u'a ' * 70, u'北京 is big']
     tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)

@@ -12,21 +12,17 @@ import importlib
 import operator
 
 from parity.questions import HEADS, collect
-from parity.results import version
 
-NAME = "Google's BERT"
 GELUS = ('tanh',)
+FAMILIES = ('bert', 'albert')
+LAYOUTS = ('tensorflow',)
 TRAINS = False
+EXACT = False
 
 
-def missing():
-    """Why the peer is not here, or None."""
-    return None if version('bert-tensorflow') else "Google's bert-tensorflow is not in this row"
-
-
-def heads(layers):
-    """The heads it has of these."""
-    return [name for name in list(HEADS)[:1] if name in layers]
+def layers(question):
+    """What it has of a question's layers: no head but the pooler."""
+    return [name for name in question.layers() if name not in ('Embedding-Mapping',) + tuple(HEADS)[1:]]
 
 
 def answers(asked):
@@ -36,10 +32,9 @@ def answers(asked):
 
 def answer(question):
     """One answer, in a graph and session of its own."""
-    names = question.layers()
-    names = [name for name in names if name not in HEADS] + heads(names)
-    with opened('bert', question.config, question.checkpoint) as run:
-        return collect(names, question.batches, lambda batch: operator.itemgetter(*names)(run(*batch)))
+    names = layers(question)
+    with opened(question.config['model_type'], question.config, question.checkpoint) as run:
+        return collect(names, question, lambda batch: operator.itemgetter(*names)(run(*batch)))
 
 
 @contextlib.contextmanager

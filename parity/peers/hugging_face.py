@@ -1,30 +1,32 @@
 # -*- coding: utf-8 -*-
-"""The peer `transformers` on PyTorch (https://pypi.org/project/transformers/), given the same arrays."""
+"""The peer `transformers` on PyTorch (https://pypi.org/project/transformers/), opening what we write, in float64."""
 from __future__ import absolute_import, division, print_function
 
 import collections
+import io
+import json
 import operator
+import os
+import re
+import shutil
+import tempfile
 
-import numpy as np
-
-from bert4keras.families import IGNORABLE, to_layout
+from bert4keras.convert import convert
+from bert4keras.release.families import IGNORABLE
 from parity.questions import HEADS, collect
-from parity.results import version
 
-NAME = 'transformers'
-GELUS = ('erf', 'tanh')
+GELUS = ('erf', 'tanh', None)
+FAMILIES = ('bert', 'albert')
+LAYOUTS = ('tensorflow', 'hugging-face')
 TRAINS = False
+EXACT = True  # it computes in float64
+HEAD = re.compile(r'(cls|predictions|sop_classifier)\.')
 
 
-def missing():
-    """Why the peer is not here, or None."""
-    here = version('transformers') and version('torch')
-    return None if here else 'transformers is not in this row, or has no PyTorch'
-
-
-def heads(layers):
-    """The heads it has of these: all."""
-    return [name for name in HEADS if name in layers]
+def layers(question):
+    """What it has of a question's layers: of the embeddings, the last."""
+    names = question.layers()
+    return [name for name in names if name != 'Embedding-Norm' or 'Embedding-Mapping' not in names]
 
 
 def answers(asked):
@@ -33,47 +35,44 @@ def answers(asked):
 
 
 def answer(question):
-    """One answer: a model of its own class, its state dict ours in Hugging Face's layout."""
-    import torch
-    import transformers
-
-    config = dict(question.config, hidden_act={'erf': 'gelu', 'tanh': 'gelu_new'}[question.gelu])
-    layers = question.layers()
-    whole = set(HEADS) <= set(layers)
-    model = (transformers.BertForPreTraining if whole else transformers.BertModel)(
-        transformers.BertConfig(attn_implementation='eager', **config)).eval()
-    load(torch, model, question, '' if whole else 'bert.')
-    names = [name for name in layers if name not in HEADS] + heads(layers)
-    return collect(names, question.batches, lambda batch: operator.itemgetter(*names)(outputs(model, *batch)))
-
-
-def load(torch, model, question, prefix):
-    """Fills the model, whose names lack a prefix of the release's; what is missing or left is an error."""
-    state, variables = {}, question.variables()
-    variables = {name: variables[name] for name in variables if not IGNORABLE.search(name)}
-    for name, array in to_layout(variables, 'hugging-face', question.config):
-        if name.startswith(prefix):
-            state[name[len(prefix):]] = torch.tensor(np.array(array))
-    if 'cls.predictions.bias' in state:  # what it derives
-        state['cls.predictions.decoder.bias'] = state['cls.predictions.bias']
-        state['cls.predictions.decoder.weight'] = state['bert.embeddings.word_embeddings.weight']
-    expected = set(model.state_dict())
-    buffers = {name for name in expected if name.endswith(('position_ids', 'token_type_ids'))}
-    if set(state) != expected - buffers:
-        raise AssertionError('transformers wants other variables: %s' % sorted(set(state) ^ (expected - buffers)))
-    model.load_state_dict(state, strict=False)
+    """One answer: the release, written in Hugging Face's layout, opened by transformers."""
+    names, directory = layers(question), tempfile.mkdtemp()
+    family = {'bert': 'Bert', 'albert': 'Albert'}[question.config['model_type']]
+    whole = set(HEADS) <= set(names)
+    try:
+        there = os.path.join(directory, 'there')
+        convert(question.directory, there, layout='hugging-face')
+        if question.gelu:
+            change_config(there, hidden_act={'erf': 'gelu', 'tanh': 'gelu_new'}[question.gelu])
+        model = open_release(there, family + ('ForPreTraining' if whole else 'Model'), None if whole else HEAD).double()
+    finally:
+        shutil.rmtree(directory)
+    return collect(names, question, lambda batch: operator.itemgetter(*names)(
+        outputs(model, *batch, pad_token_id=question.config['pad_token_id'])))
 
 
-def open_release(directory, architecture):
+def change_config(directory, **fields):
+    """Changes fields of a directory's config."""
+    path = os.path.join(directory, 'config.json')
+    with io.open(path, encoding='utf-8') as stream:
+        config = dict(json.load(stream), **fields)
+    with io.open(path, 'w', encoding='utf-8') as stream:
+        stream.write(u'%s' % json.dumps(config))
+
+
+def open_release(directory, architecture, surplus=None):
     """Opens a directory as a class of transformers; fails unless its keys are exactly the class's.
 
     Args:
         directory: of a release in Hugging Face's layout.
         architecture: the class's name, such as 'AlbertForPreTraining'.
+        surplus: pattern of keys that may be there besides; what an optimizer left may always.
     """
     import transformers
     model, info = getattr(transformers, architecture).from_pretrained(
         directory, output_loading_info=True, attn_implementation='eager')
+    info['unexpected_keys'] = [key for key in info['unexpected_keys'] if not IGNORABLE.search(key)
+                               and not (surplus and surplus.match(key))]
     off = {what: sorted(keys) for what, keys in info.items() if keys}
     assert not off, '%s of %s: %s' % (architecture, directory, off)
     return model.eval()

@@ -19,25 +19,23 @@ import tempfile
 import numpy as np
 
 from parity import questions
-from parity.results import version
 from parity.training import Trainer
 
-NAME = 'keras-bert'
 GELUS = ('erf', 'tanh', None)
+FAMILIES = ('bert',)
+LAYOUTS = ('tensorflow',)
 TRAINS = True
+EXACT = False
 LAYERS = {'Pooler-Dense': 'NSP-Dense', 'NSP-Proba': 'NSP', 'MLM-Proba': 'MLM-Sim'}
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NOT_IMPORTABLE = 'keras-bert cannot be imported with the tf.keras of TensorFlow 1.13'  # but by `import_it`
 OTHER_PROCESS = {'TF_KERAS': '1', 'TF_USE_LEGACY_KERAS': '1'}
 
 
-def missing():
-    """Why the peer is not here, or None."""
-    return None if version('keras-bert') else 'keras-bert is not in this row'
-
-
-def heads(layers):
-    """The heads it has of these: all of them or, for a checkpoint that lacks one, none."""
-    return [name for name in questions.HEADS if name in layers] if set(questions.HEADS) <= set(layers) else []
+def layers(question):
+    """What it has of a question's layers: all of the heads or, for a checkpoint that lacks one, none."""
+    names = question.layers()
+    return [name for name in names if name not in questions.HEADS or set(questions.HEADS) <= set(names)]
 
 
 def answers(asked):
@@ -68,12 +66,11 @@ def in_another_process(asked):
 def answer(question):
     """One answer, in this process."""
     keras_bert, keras = import_it()
-    layers = question.layers()
-    layers = [name for name in layers if name not in questions.HEADS] + heads(layers)
-    model = build(keras_bert, keras, question, training='MLM-Proba' in layers)
-    outputs = [model.get_layer(LAYERS.get(name, name)).output for name in layers]
+    names = layers(question)
+    model = build(keras_bert, keras, question, training='MLM-Proba' in names)
+    outputs = [model.get_layer(LAYERS.get(name, name)).output for name in names]
     inner = keras.models.Model(model.inputs[:2], outputs)
-    answer = questions.collect(layers, question.batches, lambda batch: [
+    answer = questions.collect(names, question, lambda batch: [
         np.asarray(output) for output in inner.predict_on_batch(list(batch))])
     if question.trains:
         answer.update(Trainer(keras, without_mask(keras, model), variable_names(question),

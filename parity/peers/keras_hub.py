@@ -8,11 +8,12 @@ from __future__ import absolute_import, division, print_function
 import numpy as np
 
 from parity.questions import HEADS, collect
-from parity.results import version
 
-NAME = 'KerasHub'
 GELUS = ('tanh',)
+FAMILIES = ('bert',)
+LAYOUTS = ('tensorflow',)
 TRAINS = False
+EXACT = False
 # its sublayer of a block -> Google's names of its weights, behind bert/encoder/layer_N/
 BLOCK = (
     ('_self_attention_layer._query_dense', 'attention/self/query/kernel', 'attention/self/query/bias'),
@@ -33,14 +34,9 @@ EMBEDDINGS = (
 )
 
 
-def missing():
-    """Why the peer is not here, or None."""
-    return None if version('keras-hub') else 'KerasHub is not in this row'
-
-
-def heads(layers):
-    """The heads it has of these."""
-    return [name for name in list(HEADS)[:1] if name in layers]
+def layers(question):
+    """What it has of a question's layers: no head but the pooler."""
+    return [name for name in question.layers() if name not in tuple(HEADS)[1:]]
 
 
 def answers(asked):
@@ -53,7 +49,7 @@ def answer(question):
     import keras
     import keras_hub
 
-    config, layers = question.config, question.layers()
+    config, named = question.config, layers(question)
     model = keras_hub.models.BertBackbone(
         vocabulary_size=config['vocab_size'], num_layers=config['num_hidden_layers'],
         num_heads=config['num_attention_heads'], hidden_dim=config['hidden_size'],
@@ -63,14 +59,14 @@ def answer(question):
     names = ['embeddings_layer_norm'] + ['transformer_layer_%d' % index
                                          for index in range(config['num_hidden_layers'])]
     outputs = [model.get_layer(name).output for name in names]
-    outputs += [model.output['pooled_output']] if heads(layers) else []
+    outputs += [model.output['pooled_output']] if 'Pooler-Dense' in named else []
     inner = keras.Model(model.input, outputs)
 
     def run(batch):
         token_ids, segment_ids = batch
         return [np.asarray(array) for array in inner.predict_on_batch(
             {'token_ids': token_ids, 'segment_ids': segment_ids, 'padding_mask': (token_ids != 0).astype('int32')})]
-    return collect([name for name in layers if name not in HEADS] + heads(layers), question.batches, run)
+    return collect(named, question, run)
 
 
 def load(model, variables, num_hidden_layers):

@@ -4,20 +4,26 @@ from __future__ import absolute_import, division, print_function
 
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel, build_bert_model
-from parity.measure import layer_function
+from bert4keras.verify import build_with_outputs
+from parity.measure import function_to
+from parity.peers import reference
 from parity.questions import collect
 from parity.training import Trainer
 
 
 def answer(question):
     """What our model says; see questions.py."""
-    layers = question.layers()
-    bert = build_bert_model(question.config, question.checkpoint, gelu=question.gelu,
-                            with_pool='Pooler-Dense' in layers, with_nsp='NSP-Proba' in layers,
-                            with_mlm='MLM-Proba' in layers, return_keras_model=False)
-    answer = collect(layers, question.batches, layer_function(bert.model, layers))
+    names = reference.layers(question)
+    arguments = dict(gelu=question.gelu, with_pool='Pooler-Dense' in names, with_nsp='NSP-Proba' in names,
+                     with_mlm='MLM-Proba' in names)
+    if question.strict:
+        model, outputs = build_with_outputs(question.config, question.checkpoint, names, **arguments)
+    else:
+        model = build_bert_model(question.config, question.checkpoint, **arguments)
+        outputs = [model.get_layer(name).output for name in names]
+    answer = collect(names, question, function_to(model, outputs))
     if question.trains:
-        answer.update(trainer(question, bert.model).answer())
+        answer.update(trainer(question, model).answer())
     return answer
 
 

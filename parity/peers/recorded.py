@@ -10,11 +10,12 @@ import os
 
 import numpy as np
 
-from parity.questions import HEADS
 
-NAME = 'keras-bert, recorded'
 GELUS = ('erf', 'tanh')
+FAMILIES = ('bert',)
+LAYOUTS = ('tensorflow',)
 TRAINS = True
+EXACT = False
 DIRECTORY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'recorded')
 
 
@@ -23,14 +24,9 @@ def path(question):
     return os.path.join(DIRECTORY, question.name.replace(' ', '-') + '.npz')
 
 
-def missing():
-    """Why the peer is not here: it always is."""
-    return None
-
-
-def heads(layers):
-    """The heads it has of these: all."""
-    return [name for name in HEADS if name in layers]
+def layers(question):
+    """What it has of a question's layers: all."""
+    return question.layers()
 
 
 def answers(asked):
