@@ -24,6 +24,8 @@ import warnings
 from bert4keras import __version__
 from bert4keras.files import whole_file
 
+__all__ = ['build_parser', 'main', 'parse']
+
 # What a user can cause. Anything else is a defect, and keeps its traceback.
 EXIT_CODES = collections.OrderedDict([(KeyboardInterrupt, 130), (ValueError, 2), (ImportError, 2),
                                       (EnvironmentError, 2)])

@@ -17,7 +17,7 @@ from bert4keras.files import copy_file, replace_directory, temporary_directory
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import read_config, write_config
 from bert4keras.release.directory import find_release, write_release
-from bert4keras.release.variables import open_variables
+from bert4keras.release.variables import ArrayCheckpoint, Variables, open_variables
 
 __all__ = ['LAYOUTS', 'convert']
 
@@ -46,8 +46,10 @@ def convert(source, destination, layout=None, force=False):
         raise ValueError('the layout must be one of %s, not %r' % (', '.join(LAYOUTS), layout))
     source, destination = fspath(source), os.path.abspath(fspath(destination))
     check_destination(destination, source, force)
+    application, gelu = 'encoder', None
     if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
-        config, variables, vocab_path = read_keras_model(source)
+        config, variables, vocab_path, application = read_keras_model(source)
+        gelu = 'erf' if config['hidden_act'] == 'gelu' else None  # what it has, whatever `set_gelu` says
         layout = layout or 'tensorflow'
     else:
         release = find_release(source)
@@ -60,7 +62,7 @@ def convert(source, destination, layout=None, force=False):
         if layout != 'keras':
             warn_of_widening(checkpoint)
     with temporary_directory(destination) as partial:
-        write_converted(partial, layout, config, variables, vocab_path)
+        write_converted(partial, layout, config, variables, vocab_path, application, gelu)
         replace_directory(partial, destination)
     return layout
 
@@ -82,7 +84,7 @@ def check_destination(destination, source, force):
 
 
 def read_keras_model(path):
-    """A Keras model of ours -> (config, {Google's name: array}, path of the vocabulary beside it or None)."""
+    """A Keras model of ours -> (config, Variables, path of the vocabulary beside it or None, application)."""
     from bert4keras import layers  # noqa: F401 (registers them)
     from bert4keras.backend import keras
     from bert4keras.bert import BertModel
@@ -92,7 +94,8 @@ def read_keras_model(path):
         raise CheckpointError('%s cannot be opened as a Keras model: %s' % (path, error))
     bert = BertModel.from_keras_model(model)
     vocab_path = os.path.join(os.path.dirname(path), 'vocab.txt')
-    return bert.config, bert.get_variables(), vocab_path if os.path.exists(vocab_path) else None
+    variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
+    return bert.config, variables, vocab_path if os.path.exists(vocab_path) else None, bert.application
 
 
 def warn_of_widening(checkpoint):
@@ -103,17 +106,18 @@ def warn_of_widening(checkpoint):
                        checkpoint.path, len(wide), some(wide))
 
 
-def write_converted(directory, layout, config, variables, vocab_path):
+def write_converted(directory, layout, config, variables, vocab_path, application='encoder', gelu=None):
     """Writes config, weights and vocabulary into a directory.
 
     Args:
         config: dict, the fields of the config file.
-        variables: mapping from Google's name to array; `families.Variables` or a dict.
+        variables: Variables.
         vocab_path: of the vocabulary to copy, or None.
+        application, gelu: of the Keras model to write, see `BertModel`.
     """
     if layout == 'keras':
         from bert4keras.backend import MODEL_SUFFIX
-        build_with_heads(config, variables).save(os.path.join(directory, 'model' + MODEL_SUFFIX))
+        build_with_heads(config, variables, application, gelu).save(os.path.join(directory, 'model' + MODEL_SUFFIX))
         write_config(os.path.join(directory, 'bert_config.json'), config)
     else:
         write_release(directory, layout, config, variables)
@@ -121,12 +125,13 @@ def write_converted(directory, layout, config, variables, vocab_path):
         copy_file(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
 
 
-def build_with_heads(config, variables):
+def build_with_heads(config, variables, application='encoder', gelu=None):
     """The Keras model of all heads that the variables have, with their weights."""
-    from bert4keras.bert import BertModel
-    bert = BertModel(config, with_pool='bert/pooler/dense/kernel' in variables,
-                     with_nsp='cls/seq_relationship/output_weights' in variables,
-                     with_mlm='cls/predictions/output_bias' in variables)
+    from bert4keras.bert import APPLICATIONS
+    bert = APPLICATIONS[application](
+        config, gelu=gelu, with_pool='bert/pooler/dense/kernel' in variables,
+        with_nsp='cls/seq_relationship/output_weights' in variables,
+        with_mlm='cls/predictions/output_bias' in variables)
     bert.build()
     bert.set_variables(variables)
     return bert.model

@@ -17,6 +17,9 @@ import numpy as np
 from bert4keras.release.config import activation_name
 from bert4keras.release.families import BLOCK, family_of
 
+__all__ = ['ACTIVATIONS', 'affine', 'attention_mask', 'feed_forward', 'forward', 'gelu_erf', 'gelu_tanh', 'heads',
+           'layer_norm', 'self_attention', 'softmax']
+
 _erf = np.vectorize(math.erf, otypes=['float64'])
 
 

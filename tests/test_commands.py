@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bert4keras import layers
+from bert4keras.backend import MODEL_SUFFIX, keras, set_gelu
 from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
@@ -134,6 +135,24 @@ def test_convert_to_keras_and_back(release, tmp_path):
     config = json.loads(read(back, 'bert_config.json').decode('utf-8'))
     assert {name: config[name] for name in release[1]} == release[1]
     assert read(back, 'vocab.txt') == read(release[0], 'vocab.txt')
+
+
+def test_convert_keras_to_keras(release, tmp_path):
+    """A Keras model is written as a Keras model: same weights, GELU and application, whatever `set_gelu` says."""
+    source, there, back = [os.path.join(str(tmp_path), name) for name in ('m' + MODEL_SUFFIX, 'there', 'back')]
+    build_bert_model(release[0], application='lm', with_mlm=True, gelu='erf').save(source)
+    set_gelu('tanh')
+    try:
+        assert convert(source, there, layout='keras') == 'keras'
+    finally:
+        set_gelu('erf')
+    copy = keras.models.load_model(os.path.join(there, 'model' + MODEL_SUFFIX), compile=False)
+    assert copy.get_layer('Attention-Mask').application == 'lm'
+    assert copy.get_layer('Encoder-1-FeedForward').activation == 'gelu_erf'
+    convert(os.path.join(there, 'model' + MODEL_SUFFIX), back)
+    written, original = tensors(back), tensors(release[0])
+    assert len(written) == 5 + 2 * 16 + 5
+    assert same_tensors(written, {name: original[name] for name in written})
 
 
 def test_convert_warns_of_bfloat16(release, tmp_path, safetensors, caplog):

@@ -6,6 +6,7 @@ What keras-bert itself answers is compared in parity/keras_bert_own_tests.py, wh
 from __future__ import absolute_import, division, print_function
 
 import collections
+import importlib
 import io
 import json
 import os
@@ -518,6 +519,73 @@ def test_adam_warmup_of_an_embedding():
     assert (moved[[0, 3, 4]] == 0).all() and np.abs(moved[1:3] - 0.15).max() < 1e-3
     with pytest.raises(ValueError, match='leave decay out'):
         keras_bert.AdamWarmup(20, 2, decay=0.1)
+
+
+# What keras-bert 0.84.0 and 0.89.0 define, module by module, and what else of theirs each module hands on.
+KERAS_BERT_NAMES = {
+    '': 'AdamWarmup POOL_AVE POOL_MAX POOL_NSP PretrainedInfo PretrainedList TOKEN_CLS TOKEN_MASK TOKEN_PAD TOKEN_SEP '
+        'TOKEN_UNK Tokenizer build_model_from_config calc_train_steps compile_model extract_embeddings '
+        'extract_embeddings_generator gelu gen_batch_inputs get_base_dict get_checkpoint_paths get_custom_objects '
+        'get_model get_pretrained get_token_embedding load_model_weights_from_checkpoint '
+        'load_trained_model_from_checkpoint load_vocabulary set_custom_objects',
+    '.backend': 'TF_KERAS activations backend callbacks constraints datasets initializers keras layers losses metrics '
+                'models optimizers preprocessing regularizers utils',
+    '.bert': 'AdamWarmup EmbeddingSimilarity Extract Masked TOKEN_CLS TOKEN_MASK TOKEN_PAD TOKEN_SEP TOKEN_UNK '
+             'TaskEmbedding TokenEmbedding compile_model gelu gen_batch_inputs get_base_dict get_custom_objects '
+             'get_embedding get_inputs get_model get_token_embedding set_custom_objects',
+    '.datasets': 'PretrainedInfo PretrainedList get_pretrained',
+    '.datasets.pretrained': 'PretrainedInfo PretrainedList get_pretrained',
+    '.layers': 'EmbeddingSimilarity Extract Masked MaskedConv1D MaskedGlobalMaxPool1D TaskEmbedding TokenEmbedding '
+               'get_embedding get_inputs',
+    '.layers.conv': 'MaskedConv1D',
+    '.layers.embedding': 'EmbeddingSimilarity TokenEmbedding get_embedding',
+    '.layers.extract': 'Extract',
+    '.layers.inputs': 'get_inputs',
+    '.layers.masked': 'Masked',
+    '.layers.pooling': 'MaskedGlobalMaxPool1D',
+    '.layers.task_embed': 'TaskEmbedding',
+    '.loader': 'build_model_from_config checkpoint_loader get_model load_model_weights_from_checkpoint '
+               'load_trained_model_from_checkpoint load_vocabulary',
+    '.optimizers': 'AdamWarmup calc_train_steps',
+    '.optimizers.util': 'AdamWarmup calc_train_steps',
+    '.optimizers.warmup': 'AdamWarmup',
+    '.optimizers.warmup_v2': 'AdamWarmup',
+    '.tokenizer': 'TOKEN_CLS TOKEN_SEP TOKEN_UNK Tokenizer',
+    '.util': 'POOL_AVE POOL_MAX POOL_NSP Tokenizer extract_embeddings extract_embeddings_generator '
+             'get_checkpoint_paths load_trained_model_from_checkpoint load_vocabulary',
+}
+
+
+@pytest.mark.parametrize('name', sorted(KERAS_BERT_NAMES))
+def test_every_module_of_keras_bert_imports(name):
+    """`from bert4keras.keras_bert.layers import Extract` and the like give what keras-bert gives, one class a name."""
+    module = importlib.import_module('bert4keras.keras_bert' + name)
+    names = KERAS_BERT_NAMES[name].split()
+    assert [missing for missing in names if not hasattr(module, missing)] == []
+    for shared in set(names) & set(KERAS_BERT_NAMES[''].split()):
+        assert getattr(module, shared) is getattr(keras_bert, shared)
+    if name:  # as an attribute too: `keras_bert.layers.Extract`
+        assert name.split('.')[1] in dir(keras_bert)
+
+
+def test_activations_of_0_81():
+    """The GELU that scripts for keras-bert 0.81 import is by the error function, as it was then."""
+    from bert4keras.keras_bert.activations import gelu
+    model = keras.models.Sequential([keras.layers.Activation(gelu, input_shape=(1,))])
+    assert abs(model.predict(np.ones((1, 1)))[0, 0] - 0.8413447) < 1e-6  # by tanh it is 0.8411920
+
+
+def test_checkpoint_loader(release):
+    """loader.checkpoint_loader: the function from a variable's name to its array."""
+    load = keras_bert.loader.checkpoint_loader(paths(release)[1])
+    assert (load('bert/pooler/dense/bias') == release[2]['bert/pooler/dense/bias']).all()
+
+
+def test_backend_is_the_keras_in_use():
+    """backend.keras, backend.layers, ... are those of the Keras that everything here runs on."""
+    from bert4keras.keras_bert import backend
+    assert backend.keras is keras and backend.layers.Layer is keras.layers.Layer
+    assert backend.TF_KERAS == (keras.__name__ != 'keras')
 
 
 def test_calc_train_steps():

@@ -10,6 +10,8 @@ import unicodedata
 
 from bert4keras import tokenizer
 
+__all__ = ['TOKEN_CLS', 'TOKEN_MASK', 'TOKEN_PAD', 'TOKEN_SEP', 'TOKEN_UNK', 'Tokenizer']
+
 TOKEN_PAD, TOKEN_UNK, TOKEN_CLS, TOKEN_SEP, TOKEN_MASK = '', '[UNK]', '[CLS]', '[SEP]', '[MASK]'
 
 

@@ -12,7 +12,28 @@ from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.families import (FAMILIES, HEADS, IGNORABLE, UNSUPPORTED, family_of, hugging_face_names,
                                          is_transposed, strip_transposed)
 
-__all__ = ['Variables', 'identify', 'open_variables', 'to_layout']
+__all__ = ['ArrayCheckpoint', 'Variables', 'identify', 'open_variables', 'to_layout']
+
+
+class ArrayCheckpoint(collections.OrderedDict):
+    """Arrays in memory, such as a model's weights, as what `open_checkpoint` returns.
+
+    Args:
+        path: where they come from, for messages.
+        arrays: mapping, or pairs, of names and arrays.
+    """
+
+    def __init__(self, path, arrays):
+        super(ArrayCheckpoint, self).__init__(arrays)
+        self.path = path
+
+    def shape(self, name):
+        """The shape of a variable, a tuple of ints."""
+        return self[name].shape
+
+    def dtype(self, name):
+        """The type of a variable, such as 'float32'."""
+        return self[name].dtype.name
 
 
 class Variables(Mapping):
