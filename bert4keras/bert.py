@@ -336,7 +336,7 @@ class BertModel(object):
         directory = os.path.abspath(directory)
         if not os.path.isdir(directory):
             os.makedirs(directory)
-        with temporary_directory(directory) as partial:
+        with temporary_directory(os.path.join(directory, 'release')) as partial:
             if vocab_path is not None:
                 self._write_vocab(vocab_path, os.path.join(partial, os.path.basename(vocab_path)))
             write_release(partial, layout, config, self.get_variables())

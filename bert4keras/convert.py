@@ -13,7 +13,7 @@ import os
 
 from bert4keras.compat import fspath
 from bert4keras.errors import CheckpointError, some
-from bert4keras.files import copy_file, replace_directory, temporary_directory
+from bert4keras.files import copy_file, identity, replace_directory, temporary_directory
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import read_config, write_config
 from bert4keras.release.directory import find_release, write_release
@@ -45,7 +45,7 @@ def convert(source, destination, layout=None, force=False):
     if layout not in LAYOUTS + (None,):
         raise ValueError('the layout must be one of %s, not %r' % (', '.join(LAYOUTS), layout))
     source, destination = fspath(source), os.path.abspath(fspath(destination))
-    check_destination(destination, source, force)
+    known = check_destination(destination, source, force)
     application, gelu = 'encoder', None
     if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
         config, variables, vocab_path, application = read_keras_model(source)
@@ -63,16 +63,17 @@ def convert(source, destination, layout=None, force=False):
             warn_of_widening(checkpoint)
     with temporary_directory(destination) as partial:
         write_converted(partial, layout, config, variables, vocab_path, application, gelu)
-        replace_directory(partial, destination)
+        replace_directory(partial, destination, known)
     return layout
 
 
 def check_destination(destination, source, force):
-    """ValueError unless the directory `destination` may be made, or replaced."""
+    """ValueError unless the directory `destination` may be made, or replaced; the `identity` of what it replaces."""
     if not os.path.isdir(os.path.dirname(destination)):
         raise ValueError('%s is in no directory that exists; make it first' % destination)
-    if not os.path.lexists(destination):
-        return
+    known = identity(destination)
+    if known is None:
+        return known
     if not force:
         raise ValueError('%s exists; give another destination, or --force to replace it' % destination)
     if os.path.realpath(destination) == os.path.realpath(source):
@@ -81,6 +82,7 @@ def check_destination(destination, source, force):
         raise ValueError('%s is no directory; give another destination' % destination)
     if os.listdir(destination):
         find_release(destination)  # anything else that is in the way is not ours to delete
+    return known
 
 
 def read_keras_model(path):

@@ -955,7 +955,7 @@ def test_what_cannot_be_saved_leaves_no_trace(folder, suffix, bad):
 
 def test_what_can_be_checked_is_checked_before_writing(folder, monkeypatch):
     """A dict or a list is refused before the first byte is written, not after gigabytes of it."""
-    monkeypatch.setattr(checkpoint, 'temporaries', None)
+    monkeypatch.setattr(checkpoint, 'temporary_directory', None)
     for form in ([(u'good', np.ones(3)), (u'x', np.zeros(2, complex))], {u'x': np.zeros(2, complex)}):
         with pytest.raises(CheckpointError):
             save_checkpoint(os.path.join(folder, 'm'), form)
@@ -1074,7 +1074,7 @@ for version in range(1 << 20):
 
 
 def test_kill_between_any_two_steps(folder):
-    """Ended before or after each removal and renaming in turn, the destination is whole or absent."""
+    """Ended before or after each step that renames or links, the destination is whole or absent."""
     prefix = os.path.join(folder, 'm')
     code = '''
 moments = iter(range(100))
@@ -1089,16 +1089,18 @@ def ending(function):
     return wrapped
 
 save_version(0)
-checkpoint.replace, os.remove = ending(checkpoint.replace), ending(os.remove)
+for name in ('link', 'rename', 'replace'):
+    if hasattr(os, name):
+        setattr(os, name, ending(getattr(os, name)))
 save_version(1)
 os._exit(7)
 '''
-    for step in range(7):
+    for step in range(9):  # the old index aside, the old data kept, the new data, the new index
         process = saving_process(code, prefix, step)
         process.communicate()
-        assert process.returncode == (7 if step == 6 else 0)
+        assert process.returncode == (7 if step == 8 else 0)
         assert is_whole_or_absent(prefix)
-        assert os.path.exists(prefix + '.index') or step not in (0, 6)
+        assert os.path.exists(prefix + '.index') == (step in (0, 7, 8))
 
 
 # Official files, TensorFlow itself, real weights

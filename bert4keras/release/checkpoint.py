@@ -11,6 +11,7 @@ from __future__ import absolute_import, division, print_function
 import contextlib
 import io
 import json
+import mmap
 import os
 import re
 import stat
@@ -21,13 +22,14 @@ import numpy as np
 
 from bert4keras.compat import TEXT, Mapping, fspath
 from bert4keras.errors import CheckpointError, error
-from bert4keras.files import replace, synced, temporaries
+from bert4keras.files import identity, move_files, open_regular_file, replace, synced, temporary_directory
 from bert4keras.release.tensor_bundle import (
     MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, read_index,
     require_file)
 
 __all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint']
 
+_PATIENCE = 100  # times to look at a file that somebody else replaces
 _DATA = '%s.data-%05d-of-%05d'
 _PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.h5', '.hdf5', '.keras',
             '.bin.index.json')
@@ -36,7 +38,7 @@ _ST_DTYPES = {
     'I64': 'int64', 'I32': 'int32', 'I16': 'int16', 'I8': 'int8',
     'U64': 'uint64', 'U32': 'uint32', 'U16': 'uint16', 'U8': 'uint8'}
 
-_SafeEntry = namedtuple('_SafeEntry', 'dtype shape path handle')
+_SafeEntry = namedtuple('_SafeEntry', 'dtype shape path handle map start stop')
 
 
 @contextlib.contextmanager
@@ -66,12 +68,37 @@ def _usable_path(path):
     return path
 
 
-def _map_file(path):
-    """The bytes of a file, as a read-only uint8 array over its memory map."""
-    require_file(path)
-    if not os.path.getsize(path):
-        return np.zeros(0, np.uint8)  # nothing cannot be mapped
-    return np.memmap(path, np.uint8, 'r').view(np.ndarray)
+class _Map(object):
+    """The bytes of a file, mapped into memory: read where they are used, and never written.
+
+    Where a mapped file is truncated the process ends with SIGBUS when it reads what is gone (a file that is
+    replaced by a rename stays whole), so `bytes` looks at the size of the file first, each time.
+    """
+
+    def __init__(self, path):
+        require_file(path)
+        self._map = None
+        with open_regular_file(path) as file:
+            if os.fstat(file.fileno()).st_size:  # nothing cannot be mapped
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def size(self):
+        """The size of the file, as it is now."""
+        return min(len(self._map), self._map.size()) if self._map else 0
+
+    def bytes(self, start, stop):
+        """A stretch of the file, as a read-only uint8 array; less than that where the file ends before."""
+        stop = min(stop, self.size())
+        return np.frombuffer(self._map, np.uint8)[start:stop] if start < stop else np.zeros(0, np.uint8)
+
+
+def _snapshot(path, look):
+    """`look(path)`, of one and the same file, whoever replaces it meanwhile."""
+    for _ in range(_PATIENCE):
+        known, found = identity(path), look(path)
+        if identity(path) == known:
+            return found
+    raise error(path, 'is replaced all the time by somebody else; open it when that has ended')
 
 
 def _as_array(raw, dtype, shape, byteorder='<'):
@@ -155,7 +182,8 @@ def open_checkpoint(path):
         if not os.path.isfile(prefix + '.index'):
             _refuse_known(path, prefix)
             require_file(prefix + '.index')
-        return _TensorflowCheckpoint(prefix, *read_index(prefix + '.index'))
+        # a data file gets its name while there is no index, so it belongs to the one there before and after
+        return _snapshot(prefix + '.index', lambda index: _TensorflowCheckpoint(prefix, *read_index(index)))
 
 
 def _refuse_known(path, prefix):
@@ -179,19 +207,28 @@ class _TensorflowCheckpoint(Checkpoint):
         super(_TensorflowCheckpoint, self).__init__(prefix, entries)
         self._num_shards, self._byteorder = num_shards, byteorder
         self._maps, self._verified = {}, set()
+        for shard in {entry.shard for entry in entries.values()}:
+            try:
+                self._map(shard)
+            except (CheckpointError, EnvironmentError):
+                pass  # said when it is read: to list what is in a checkpoint takes no data
+
+    def _map(self, shard):
+        """(path, _Map) of a data file."""
+        path = _DATA % (self.path, shard, self._num_shards)
+        if path not in self._maps:
+            self._maps[path] = _Map(path)
+        return path, self._maps[path]
 
     def _read(self, name, entry):
         if entry.sliced:
             raise error(self.path, 'is a partitioned variable, stored in pieces, which are not joined here; '
                          'save it unpartitioned with TensorFlow', name)
-        path = _DATA % (self.path, entry.shard, self._num_shards)
-        if path not in self._maps:
-            self._maps[path] = _map_file(path)
-        data, stop = self._maps[path], entry.offset + entry.size
-        if stop > len(data):
-            raise error(path, 'the file ends at %d, the variable at %d; it is truncated, or of another '
-                         'checkpoint: get it again' % (len(data), stop), name, entry.offset)
-        raw = data[entry.offset:stop]
+        path, data = self._map(entry.shard)
+        raw = data.bytes(entry.offset, entry.offset + entry.size)
+        if raw.size != entry.size:
+            raise error(path, 'the file ends at %d, the variable at %d; it is truncated, or of another checkpoint: '
+                         'get it again' % (data.size(), entry.offset + entry.size), name, entry.offset)
         if name not in self._verified and masked_crc(raw) != entry.crc:
             raise error(path, 'fails its checksum; the file is damaged, or of another checkpoint: get it '
                          'again', name, entry.offset)
@@ -217,13 +254,14 @@ def _list_safetensors(path):
     require_file(path)
     library, entries = _import_safetensors(path), {}
     with _reporting(path):
-        handle = library.safe_open(path, framework='np')
+        handle, data = _snapshot(path, lambda path: (library.safe_open(path, framework='np'), _Map(path)))
+        stretches = _stretches(data)
         for name in handle.keys():
             view = handle.get_slice(name)
             code, shape = view.get_dtype(), tuple(view.get_shape())
             if num_elements(shape) is None:
                 raise error(path, 'has an impossible shape: %s' % (shape[:MAX_DIMS],), name)
-            entries[name] = _SafeEntry(_ST_DTYPES.get(code, code), shape, path, handle)
+            entries[name] = _SafeEntry(_ST_DTYPES.get(code, code), shape, path, handle, data, *stretches[name])
     return entries
 
 
@@ -256,19 +294,22 @@ class _SafetensorsCheckpoint(Checkpoint):
     layout = 'safetensors'
 
     def _read(self, name, entry):
+        if entry.map.size() < entry.stop:
+            raise error(entry.path, 'the file ends at %d, the variable at %d; it was truncated: get it again'
+                         % (entry.map.size(), entry.stop), name, entry.start)
         if entry.dtype == 'bfloat16':  # NumPy has none, so the library raises
-            return _as_array(_safetensors_bytes(entry.path, name), entry.dtype, entry.shape)
+            return _as_array(entry.map.bytes(entry.start, entry.stop), entry.dtype, entry.shape)
         array = entry.handle.get_tensor(name)
         array.flags.writeable = False
         return array
 
 
-def _safetensors_bytes(path, name):
-    """The bytes of a tensor: after a length (8 bytes) and a JSON header of that length, at data_offsets."""
-    data = _map_file(path)
-    start = 8 + struct.unpack('<Q', data[:8].tobytes())[0]
-    first, last = json.loads(data[8:start].tobytes().decode('utf-8'))[name]['data_offsets']
-    return data[start + first:start + last]
+def _stretches(data):
+    """{name: (first byte, byte after the last)}: after a length (8 bytes) and a JSON header, at data_offsets."""
+    start = 8 + struct.unpack('<Q', data.bytes(0, 8).tobytes())[0]
+    header = json.loads(data.bytes(8, start).tobytes().decode('utf-8'))
+    return {name: tuple(start + offset for offset in header[name]['data_offsets'])
+            for name in header if name != '__metadata__'}
 
 
 # Writing
@@ -330,7 +371,8 @@ def _saving(path):
 
 def _save_safetensors(path, pairs):
     library = _import_safetensors(path)
-    with _saving(path), temporaries(path) as (temporary,):
+    with _saving(path), temporary_directory(path) as directory:
+        temporary = os.path.join(directory, os.path.basename(path))
         arrays = {name: _contiguous(array) for name, array in pairs}
         with synced(temporary) as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -344,18 +386,15 @@ def _save_safetensors(path, pairs):
 
 def _save_bundle(path, pairs):
     prefix = re.sub(r'\.index$', '', path)
-    data, index = _DATA % (prefix, 0, 1), prefix + '.index'
-    with _saving(path), temporaries(data, index) as (new_data, new_index):
+    with _saving(path), temporary_directory(prefix + '.index') as directory:
+        partial = os.path.join(directory, os.path.basename(prefix))
         items, offset = [(b'', encode_header())], 0
-        with synced(new_data) as file:
+        with synced(_DATA % (partial, 0, 1)) as file:
             for name, array in pairs:
                 raw = _contiguous(array).reshape(-1).view(np.uint8)
                 items.append((name.encode('utf-8'), encode_entry(array, offset, raw)))
                 file.write(memoryview(raw))
                 offset += raw.size
-        with synced(new_index) as file:
+        with synced(partial + '.index') as file:
             file.write(encode_table(sorted(items)))
-        if os.path.exists(index):
-            os.remove(index)  # the old index must never be found beside the new data
-        replace(new_data, data)
-        replace(new_index, index)
+        move_files(directory, os.path.dirname(prefix) or '.', last=os.path.basename(prefix) + '.index')

@@ -38,6 +38,7 @@ _MAGIC = struct.pack('<Q', 0xdb4775248b80fb57)
 _FOOTER, _TRAILER, _BLOCK = 48, 5, 4096  # bytes
 _RESTART = 16  # entries from one restart point to the next
 _MAX_EXPANSION = 32  # bytes of keys for a byte of a block; restart points bound it to 16, 3 is usual
+_MAX_INDEX = 1 << 28  # bytes of an index: room for millions of variables
 MAX_DIMS = 32  # as many as every NumPy allows
 
 # DataType of TensorFlow's types.proto
@@ -223,6 +224,8 @@ def _read_table(path):
         if file.read() != _MAGIC or size < _FOOTER:  # before reading the rest: it may be any huge file
             raise error(path, 'does not end as a table does: it is truncated, or not the index of a '
                          'TensorFlow checkpoint; get it again', offset=max(0, size - _FOOTER))
+        if size > _MAX_INDEX:
+            raise error(path, 'has %d bytes, more than an index ever has; get it again' % size)
         file.seek(0)
         data = bytearray(file.read())
     footer = _Cursor(path, data, len(data) - _FOOTER, len(data) - len(_MAGIC))
