@@ -29,9 +29,12 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ['contains', 'copy_file', 'identity', 'lock', 'move_files', 'open_regular_file', 'read_regular_file',
+from bert4keras.compat import native
+
+__all__ = ['MAX_JSON', 'contains', 'copy_file', 'identity', 'lock', 'move_files', 'open_regular_file', 'read_regular_file',
            'replace', 'replace_directory', 'synced', 'temporary_directory', 'tidy', 'whole_file']
 
+MAX_JSON = 1 << 26  # bytes of a file that is read as a whole, such as a config; the largest real ones have 2 MB
 _DISK_IS_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, 'EDQUOT', errno.ENOSPC))
 _NOFOLLOW = getattr(os, 'O_NOFOLLOW', 0)
 _PATIENCE = 1000  # times to ask for a lock that others get first
@@ -104,7 +107,7 @@ def _beside(target, kind):
 
 def _unused(target, kind):
     """A path beside `target` that nobody else has, and nobody can guess."""
-    return _beside(target, '%s.%s' % (binascii.hexlify(os.urandom(8)).decode('ascii'), kind))
+    return _beside(target, '%s.%s' % (native(binascii.hexlify(os.urandom(8)).decode('ascii')), kind))
 
 
 @contextlib.contextmanager

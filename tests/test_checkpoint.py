@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
@@ -21,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from bert4keras import files
 from bert4keras.release import checkpoint, tensor_bundle as module
 from bert4keras.checkpoint import Checkpoint, CheckpointError, open_checkpoint, save_checkpoint
 from tests.helpers.official import find_official
@@ -31,7 +33,7 @@ except ImportError:  # Python 2.7
     from pkgutil import find_loader as find_spec
 
 pytestmark = pytest.mark.engine_free
-PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(checkpoint.__file__)))
+PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(files.__file__)))
 DATA = '.data-00000-of-00001'
 DTYPES = ['float16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32',
           'uint64', 'bool']
@@ -44,6 +46,7 @@ def installed(name):
     return name in sys.modules or find_spec(name) is not None
 
 
+needs_locks = pytest.mark.skipif(files.fcntl is None, reason='this system has no locks of files')
 needs_safetensors = pytest.mark.skipif(not installed('safetensors'), reason='safetensors is not installed')
 needs_tensorflow = pytest.mark.skipif(not installed('tensorflow'), reason='TensorFlow is not installed')
 
@@ -658,6 +661,10 @@ def test_huge_sparse_file_is_not_read(folder):
     with io.open(prefix + '.index', 'rb+') as file:
         file.truncate(1 << 40)
     refused(prefix, 'm.index', 'not the index')
+    with io.open(prefix + '.index', 'rb+') as file:
+        file.seek(0, 2)
+        file.write(struct.pack('<Q', 0xdb4775248b80fb57))  # the right end
+    refused(prefix, 'm.index', 'more than an index ever has')
 
 
 def test_truncated_data_file(folder):
@@ -1046,6 +1053,80 @@ from bert4keras.checkpoint import save_checkpoint
 def save_version(version):
     save_checkpoint(sys.argv[1], {u'x%d' % i: np.full(20011 + i, version, 'float32') for i in range(5)})
 '''
+
+
+@pytest.mark.parametrize('suffix', ['', pytest.param('.safetensors', marks=needs_safetensors)])
+def test_threads_that_save_to_one_path(folder, suffix):
+    """One of four whole checkpoints is there afterwards and nothing else; who reads meanwhile sees whole or absent."""
+    path, done, seen = os.path.join(folder, 'm' + suffix), [], set()
+
+    def save(number):
+        save_checkpoint(path, {u'x%d' % i: np.full(2003 + i, number, 'float32') for i in range(5)})
+
+    def read():
+        while not done:
+            try:
+                found = open_checkpoint(path)
+                seen.add(len(found) == 5 and len({float(found[name].max()) for name in found}))
+            except CheckpointError as error:
+                seen.add(1 if 'cannot be opened' in str(error) or 'replaced all the time' in str(error) else str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(8):
+        writers = [threading.Thread(target=save, args=(number,)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert len(os.listdir(folder)) == (1 if suffix else 2)
+        assert len({float(array.max()) for array in open_checkpoint(path).values()}) == 1
+    done.append(True)
+    reader.join()
+    assert seen <= {1}
+
+
+@needs_locks
+def test_processes_that_save_to_one_path(folder):
+    """Three processes that overwrite each other's checkpoint: every reader sees whole or absent."""
+    prefix = os.path.join(folder, 'm')
+    code = 'for number in range(12): save_version(100 * int(sys.argv[2]) + number)'
+    processes, looks = [saving_process(code, prefix, number) for number in range(3)], 0
+    while any(process.poll() is None for process in processes):
+        looks += 1
+        try:
+            found = open_checkpoint(prefix)
+            assert len({float(array.max()) for array in found.values()}) == 1
+        except CheckpointError as error:
+            assert 'cannot be opened' in str(error) or 'replaced all the time' in str(error)
+    assert [process.wait() for process in processes] == [0, 0, 0] and looks > 10
+    for process in processes:
+        process.stdout.close()
+    assert is_whole_or_absent(prefix) and sorted(os.listdir(folder)) == ['m' + DATA, 'm.index']
+
+
+def test_what_was_opened_stays_what_it_was(folder):
+    """A checkpoint that was opened, and not read yet, is read as it was, whatever replaces it in the meantime."""
+    prefix = os.path.join(folder, 'm')
+    for path in [prefix] + [prefix + '.safetensors'] * installed('safetensors'):
+        save_checkpoint(path, {u'x': np.full(5, 1, 'float32')})
+        found = open_checkpoint(path)
+        save_checkpoint(path, {u'x': np.full(5, 2, 'float32')})
+        assert found['x'].tolist() == [1] * 5 and open_checkpoint(path)['x'].tolist() == [2] * 5
+
+
+@pytest.mark.parametrize('suffix', [DATA, pytest.param('.safetensors', marks=needs_safetensors)])
+def test_a_file_that_is_truncated_while_it_is_read(folder, suffix):
+    """What is gone is an error that names the variable, and not the end of the process; the rest can be read."""
+    path = os.path.join(folder, 'm' + (suffix if suffix != DATA else ''))
+    save_checkpoint(path, [(u'a', np.ones(5000, 'float32')), (u'b', np.ones(5000, 'float32'))])
+    found = open_checkpoint(path)
+    with io.open(os.path.join(folder, 'm' + suffix), 'rb+') as file:
+        file.truncate(os.path.getsize(file.name) - 7000)
+    assert found['a'].tolist() == [1] * 5000
+    with pytest.raises(CheckpointError) as caught:
+        found['b']
+    assert 'm%s: variable b: byte ' % suffix in str(caught.value) and 'truncated' in str(caught.value)
 
 
 def saving_process(code, *arguments):

@@ -20,7 +20,6 @@ from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
 from bert4keras.families import find_release, hugging_face_names
-from bert4keras.files import replace_directory
 from bert4keras.tokenizer import VocabularyError
 from tests.helpers.releases import make_release, random_ids
 
@@ -284,22 +283,3 @@ def test_a_vocabulary_of_another_size(tmp_path):
     os.remove(os.path.join(str(tmp_path), 'vocab.txt'))
     with pytest.raises(VocabularyError, match='there is no vocabulary'):
         load_tokenizer(find_release(str(tmp_path)))
-
-
-def test_what_cannot_be_replaced_stays(tmp_path, monkeypatch):
-    """If the new directory cannot get the name, the old one keeps it, with what is in it."""
-    new, old = [str(tmp_path.joinpath(name)) for name in ('new', 'old')]
-    for path in (new, old):
-        os.mkdir(path)
-        io.open(os.path.join(path, 'of_' + os.path.basename(path)), 'w').close()
-    rename = os.rename
-
-    def failing(source, target):
-        if source == new:
-            raise OSError('no')
-        rename(source, target)
-
-    monkeypatch.setattr(os, 'rename', failing)
-    with pytest.raises(OSError, match='no'):
-        replace_directory(new, old)
-    assert os.listdir(old) == ['of_old'] and sorted(os.listdir(str(tmp_path))) == ['new', 'old']

@@ -16,6 +16,7 @@ from bert4keras import files
 from bert4keras.files import (contains, copy_file, identity, lock, move_files, read_regular_file, replace_directory,
                               temporary_directory, whole_file)
 
+pytestmark = pytest.mark.engine_free
 needs_locks = pytest.mark.skipif(files.fcntl is None, reason='this system has no locks of files')
 needs_posix = pytest.mark.skipif(os.name == 'nt', reason='this system has no links and pipes like these')
 

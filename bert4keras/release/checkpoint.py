@@ -9,7 +9,6 @@ TensorFlow checkpoint is read and written by tensor_bundle.py; safetensors by th
 from __future__ import absolute_import, division, print_function
 
 import contextlib
-import io
 import json
 import mmap
 import os
@@ -22,10 +21,10 @@ import numpy as np
 
 from bert4keras.compat import TEXT, Mapping, fspath
 from bert4keras.errors import CheckpointError, error
-from bert4keras.files import identity, move_files, open_regular_file, replace, synced, temporary_directory
+from bert4keras.files import MAX_JSON, identity, move_files, read_regular_file, replace, synced, temporary_directory
 from bert4keras.release.tensor_bundle import (
-    MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, read_index,
-    require_file)
+    MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, open_file,
+    read_index, require_file)
 
 __all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint']
 
@@ -76,9 +75,8 @@ class _Map(object):
     """
 
     def __init__(self, path):
-        require_file(path)
         self._map = None
-        with open_regular_file(path) as file:
+        with open_file(path) as file:
             if os.fstat(file.fileno()).st_size:  # nothing cannot be mapped
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
@@ -268,8 +266,7 @@ def _list_safetensors(path):
 def _list_shards(path):
     """`*.safetensors.index.json` {"weight_map": {name: file}} -> {name: _SafeEntry} of all its files."""
     require_file(path)
-    with io.open(path, encoding='utf-8') as file:
-        index = json.load(file)
+    index = json.loads(read_regular_file(path, MAX_JSON).decode('utf-8'))
     weight_map = index.get('weight_map') if isinstance(index, dict) else None
     if not isinstance(weight_map, dict) or not weight_map:
         raise error(path, 'has no "weight_map" of variable names to files')

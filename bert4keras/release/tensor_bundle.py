@@ -19,7 +19,6 @@ A file is never trusted: every number read from it is checked before it is used.
 """
 from __future__ import absolute_import, division, print_function
 
-import io
 import os
 import stat
 import struct
@@ -30,9 +29,10 @@ import numpy as np
 
 from bert4keras.compat import native
 from bert4keras.errors import error
+from bert4keras.files import open_regular_file
 
 __all__ = ['MAX_DIMS', 'READABLE', 'WRITABLE', 'TensorEntry', 'encode_entry', 'encode_header', 'encode_table',
-           'masked_crc', 'num_elements', 'read_index', 'require_file']
+           'masked_crc', 'num_elements', 'open_file', 'read_index', 'require_file']
 
 _MAGIC = struct.pack('<Q', 0xdb4775248b80fb57)
 _FOOTER, _TRAILER, _BLOCK = 48, 5, 4096  # bytes
@@ -71,11 +71,24 @@ def require_file(path):
     try:
         mode = os.stat(path).st_mode
     except EnvironmentError as problem:
-        raise error(path, 'cannot be opened: %s; %s' % (problem.strerror, _beside(path)))
+        raise _cannot_be_opened(path, problem)
     if stat.S_ISDIR(mode):
         raise error(path, 'is a directory; name the checkpoint file in it')
     if not stat.S_ISREG(mode):
         raise error(path, 'is not a regular file; name the checkpoint file itself')
+
+
+def open_file(path):
+    """Opens a regular file to read bytes from; CheckpointError if that cannot be done."""
+    require_file(path)
+    try:
+        return open_regular_file(path)
+    except EnvironmentError as problem:  # somebody may have removed it by now
+        raise _cannot_be_opened(path, problem)
+
+
+def _cannot_be_opened(path, problem):
+    return error(path, 'cannot be opened: %s; %s' % (problem.strerror, _beside(path)))
 
 
 def masked_crc(data):
@@ -217,8 +230,7 @@ def _parse_shape(cursor):
 
 def _read_table(path):
     """(key, cursor over the value) of each entry of an SSTable, in order."""
-    require_file(path)
-    with io.open(path, 'rb') as file:
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - len(_MAGIC)))
         if file.read() != _MAGIC or size < _FOOTER:  # before reading the rest: it may be any huge file
