@@ -10,7 +10,8 @@ import os
 import numpy as np
 import pytest
 
-from parity import mutate, mutations_model, mutations_tokenizer, peers, report, results, rows, training
+import bert4keras
+from parity import mutate, mutations, peers, report, results, rows, training
 from parity.copy_checkout import copy_checkout
 
 pytestmark = pytest.mark.engine_free
@@ -52,13 +53,20 @@ def test_the_readme_has_the_rows_of_tox_ini():
 
 def test_the_readme_has_the_score_of_the_mutations():
     """The README tells of as many mistakes as there are; `parity.mutate` fails if one survives."""
-    tables = [mutations_model.MUTATIONS, mutations_tokenizer.MUTATIONS]
-    model, tokenizer = map(len, tables)
-    assert model >= 15 and tokenizer >= 10
-    whole = model + tokenizer
-    for text in ('%d in the' % model, '%d in the tokenizers' % tokenizer, '%d of %d are caught' % (whole, whole)):
-        assert text in read('README.md')
-    assert len({(name, old, new) for table in tables for name, _, old, new in table}) == whole
+    tables = {area: mutations.read_table(area) for area in mutations.AREAS}
+    assert set(tables) >= {'model', 'tokenizer', 'families', 'checkpoint', 'optimizers', 'embedding', 'drop_in'}
+    assert all(len(table) >= 5 for table in tables.values())
+    whole = sum(map(len, tables.values()))
+    assert '%d of %d are caught' % (whole, whole) in ' '.join(read('README.md').split())
+    assert len({mutation[2:5] for table in tables.values() for mutation in table}) == whole
+
+
+@pytest.mark.parametrize('area', mutations.AREAS)
+def test_every_mutation_is_of_the_source_as_it_is(area):
+    """The text that each replaces is in the package, once; `parity.mutate` then sees whether the change is noticed."""
+    for mutation in mutations.read_table(area):
+        mutate.find(os.path.dirname(os.path.abspath(bert4keras.__file__)), mutation)
+        assert mutation.old != mutation.new and mutation.check
 
 
 TOX = u"""
@@ -221,8 +229,8 @@ def test_a_mutation_must_fit_exactly_once(tmp_path):
         stream.write(u'one two two')
     for old in ('three', 'two'):
         with pytest.raises(SystemExit):
-            mutate.mutate(str(tmp_path), 'name', 'module.py', old, u'x')
-    mutate.mutate(str(tmp_path), 'name', 'module.py', 'one', u'x')
+            mutate.mutate(str(tmp_path), mutations.Mutation('area', 'name', 'module.py', old, u'x', ''))
+    mutate.mutate(str(tmp_path), mutations.Mutation('area', 'name', 'module.py', 'one', u'x', ''))
     with io.open(path, encoding='utf-8') as stream:
         assert stream.read() == u'x two two'
 

@@ -206,6 +206,15 @@ def test_the_layers_alone():
     np.testing.assert_array_equal(outputs[4], table[ids[:, 1]])
 
 
+def test_a_layer_heeds_its_initializer_and_regularizer():
+    """Those of keras-bert's arguments that no model of its own gives, by the weight's name."""
+    inputs = keras.layers.Input(shape=(6,))
+    x, _ = keras_bert.TokenEmbedding(input_dim=5, output_dim=3, embeddings_initializer='ones',
+                                     embeddings_regularizer='l2', name='Table')(inputs)
+    model = keras.models.Model(inputs, x)
+    assert (model.get_layer('Table').get_weights()[0] == 1).all() and len(model.losses) == 1
+
+
 def test_task_embedding():
     """The task's vector is added to every position; task 0 adds nothing with mask_zero."""
     x, task = keras.layers.Input(shape=(5, 4)), keras.layers.Input(shape=(1,))

@@ -1,11 +1,8 @@
 # -*- coding: utf-8 -*-
-"""Mistakes that somebody could make in the model: (name, file, old text, new text), each on its own.
-
-`python -m parity.mutate model` makes each in a copy of the package and sees whether TESTS notice.
-"""
+"""Mistakes that somebody could make in the model."""
 from __future__ import absolute_import, division, print_function
 
-TESTS = ['parity/test_parity_reference.py', '-m', 'not slow']
+CHECK = 'parity/test_parity_reference.py'
 
 MUTATIONS = [
     ('GELU by tanh for erf', 'layers.py',
@@ -52,7 +49,8 @@ MUTATIONS = [
      "backend.gather(table, 0 * kops.cast(segment_ids, 'int32'))"),
     ('positions off by one', 'layers.py', 'self.table[:length]', 'self.table[1:length + 1]'),
     ('pooler from the last token', 'layers.py', 'return inputs[:, 0]', 'return inputs[:, -1]'),
-    ('pooler without tanh', 'bert.py', "activation='tanh'", "activation='linear'"),
+    ('pooler without tanh', 'bert.py', "'Pooler-Dense', units=self.config['hidden_size'], activation='tanh'",
+     "'Pooler-Dense', units=self.config['hidden_size'], activation='linear'"),
     ('MLM head without its bias', 'layers.py', 'kops.transpose(table), self.bias)',
      'kops.transpose(table), 0.0 * self.bias)'),
     ('kernels of one shape transposed on load', 'bert.py', 'self._keep(variables[name], name)) for weight',
