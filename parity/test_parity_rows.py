@@ -6,6 +6,8 @@ import collections
 import io
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,6 +137,36 @@ def test_all_rows_are_in_the_plan_of_ci_once():
     assert sorted(row['row'] for row in planned) == sorted(list(rows.read_rows()) + ['report'])
     pythons = [rows.python_of(row['row']) for row in planned if row['official']]
     assert sorted(pythons) == sorted({rows.python_of(row) for row in rows.read_rows()})
+
+
+FAKE_TOX = u"""#!/bin/sh
+while [ "$1" != -e ]; do shift; done
+row=$2; shift 2
+echo "$row ran with $* and ${BERT4KERAS_OFFICIAL-nothing}"
+printf '{"passed": 7, "skipped": [], "failed": []}' > "$BERT4KERAS_RESULTS/$row.tests.json"
+[ $row != tfkeras-tf20 ]
+"""
+if sys.version_info >= (3,):  # CI itself runs on a new Python
+    def test_the_scheduler_runs_the_plan_and_shows_what_failed(tmp_path, monkeypatch):
+        """A line for each row, the log of what failed, the official files where the plan has them, exit code 1."""
+        tox = tmp_path / 'tox'
+        tox.write_text(FAKE_TOX)
+        tox.chmod(0o700)
+        monkeypatch.setenv('BERT4KERAS_RESULTS', str(tmp_path))
+        monkeypatch.setenv('BERT4KERAS_OFFICIAL', '/official')
+        run = subprocess.run([sys.executable, os.path.join(rows.ROOT, '.ci', 'schedule.py'), str(tox), str(tmp_path),
+                              'x.whl', 'keras231-tf22', 'tfkeras-tf22', 'tfkeras-tf20'], stdout=subprocess.PIPE)
+        output = run.stdout.decode('utf-8')
+        assert run.returncode == 1 and 'keras3' not in output
+        lines = {line.split()[0]: line for line in output.splitlines() if ' passed ' in line}
+        assert sorted(lines) == ['keras231-tf22', 'tfkeras-tf20', 'tfkeras-tf22']
+        assert ' 7 passed    0 skipped   0 failed' in lines['tfkeras-tf22']
+        assert [row for row, line in lines.items() if line.endswith('FAILED')] == ['tfkeras-tf20']
+        assert 'tfkeras-tf20 ran with  and nothing' in output and 'keras231-tf22 ran with' not in output
+        folder = tmp_path / 'keras231-tf22'
+        assert (folder / 'keras231-tf22.log').read_text() == 'keras231-tf22 ran with  and /official\n'
+        assert (folder / 'tfkeras-tf22.log').read_text() == (
+            'tfkeras-tf22 ran with -- tests parity -m not engine_free and nothing\n')
 
 
 @pytest.mark.parametrize('reason, pins, expected', [
