@@ -354,7 +354,7 @@ def build_parser():
 
 
 def parse(argv):
-    """The parsed command line; its `texts` may stand before, between and behind options."""
+    """The parsed command line; its `texts` may stand before, between and after options."""
     parser = build_parser()
     args, rest = parser.parse_known_args(argv or ['--help'])  # argparse takes the first group only
     end = rest.index('--') if '--' in rest else len(rest)

@@ -30,7 +30,7 @@ def convert(source, destination, layout=None, force=False):
     """Writes a release in another layout: every tensor of it, its config and its vocabulary.
 
     Args:
-        source: a release, see `families.find_release`, or a Keras model of ours (.keras or .h5).
+        source: a release, see `release.directory.find_release`, or a Keras model of ours (.keras or .h5).
         destination: the directory to make. It gets its name when it is complete.
         layout: 'tensorflow', 'hugging-face' or 'keras'; None for Hugging Face's of a TensorFlow
             checkpoint, and TensorFlow's of anything else.

@@ -18,7 +18,7 @@ def fill_mask(path, text, top=5, gelu=None):
     """What the masked language model puts in the place of each [MASK].
 
     Args:
-        path: a release that has the head, see `families.find_release`.
+        path: a release that has the head, see `release.directory.find_release`.
         text: string with one [MASK] or more.
         top: int, how many tokens to give for each.
         gelu: 'erf', 'tanh' or None; see `BertModel`.

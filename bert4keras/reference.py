@@ -89,13 +89,13 @@ def forward(config, variables, token_ids, segment_ids=None, application='encoder
     """Runs the model and keeps what every layer gives.
 
     Args:
-        config: dict, see `families.read_config`.
-        variables: mapping from Google's variable name to array, see `families.open_variables`. The
+        config: dict, see `release.config.read_config`.
+        variables: mapping from Google's variable name to array, see `release.variables.open_variables`. The
             heads that it has are computed.
         token_ids: ints [B, T] in [0, V); `pad_token_id` marks padding.
         segment_ids: ints [B, T] in [0, type_vocab_size), or None for zeros.
         application: 'encoder', 'lm' or 'seq2seq'.
-        gelu: 'erf', 'tanh' or None, see `families.activation_name`.
+        gelu: 'erf', 'tanh' or None, see `release.config.activation_name`.
         dtype: 'float64', or 'float32' to learn what rounding alone does.
 
     Returns:

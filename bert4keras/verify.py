@@ -26,10 +26,10 @@ def inspect(path):
     """Says what is in a release, without reading its weights or starting Keras.
 
     Args:
-        path: see `families.find_release`.
+        path: see `release.directory.find_release`.
 
     Returns:
-        Inspection(release, family, layout, config, rows); family is a `families.Family`, layout
+        Inspection(release, family, layout, config, rows); family is a `release.families.Family`, layout
         'tensorflow' or 'safetensors'; a Row(name, shape, dtype, place) for each variable of the
         checkpoint, in its own names; place is the layer and the number of the weight that it becomes,
         such as 'Pooler-Dense 0', or '' if it is not read.
@@ -58,7 +58,7 @@ def verify(path, gelu=None, batch=4, length=32):
     largest activation of that layer (of 1, where none is larger).
 
     Args:
-        path: see `families.find_release`.
+        path: see `release.directory.find_release`.
         gelu: 'erf', 'tanh' or None; see `BertModel`.
         batch, length: ints, the batch's shape; the length is cut to the model's positions.
 

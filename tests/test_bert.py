@@ -374,8 +374,9 @@ def test_a_config_without_a_field(release, tmp_path, field):
     ({'position_embedding_type': 'relative_key'}, "position_embedding_type = u?'relative_key'"),
     ({'model_type': 'bert', 'embedding_size': 128}, 'embedding_size 128 beside hidden_size 32'),
     ({'model_type': 'electra'}, "model_type = u?'electra'; supported are bert, albert"),
-    ({'num_hidden_groups': 2}, 'num_hidden_groups = 2, another model'), ({'inner_group_num': 2}, 'inner_group_num = 2'),
-    ({'ln_type': 'preln'}, "ln_type = u?'preln', another model than the one built here, which has 'postln'"),
+    ({'num_hidden_groups': 2}, 'num_hidden_groups = 2, which is not built here; only 1 is'),
+    ({'inner_group_num': 2}, 'inner_group_num = 2'),
+    ({'ln_type': 'preln'}, "ln_type = u?'preln', which is not built here; only 'postln' is"),
     ({'add_cross_attention': True}, 'add_cross_attention = True'), ({'is_decoder': True}, 'is_decoder = True'),
     ({'num_hidden_groups': 1}, 'lacks embedding_size'), ({'pad_token_id': 99}, 'pad_token_id = 99; it must be a'),
 ])

@@ -530,7 +530,7 @@ def test_nothing_or_too_much_to_choose_from(tmp_path, files, error, message):
 
 def test_no_such_directory(tmp_path):
     """A path that does not exist is an error that shows it."""
-    with pytest.raises(CheckpointError, match='no such directory or checkpoint: .*nowhere'):
+    with pytest.raises(CheckpointError, match='no checkpoint called .*nowhere'):
         find_release(os.path.join(str(tmp_path), 'nowhere'))
 
 

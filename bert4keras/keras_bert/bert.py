@@ -83,7 +83,7 @@ class KerasBert(BertModel):
         return [y, self.layer(BertDense, 'NSP', units=2, activation='softmax')(z)]
 
     def variable_names(self):
-        """As `BertModel.variable_names`, by keras-bert's names of layers, without blocks that were cut off."""
+        """As `BertModel.variable_names`, by keras-bert's names of layers, without the blocks that the model lacks."""
         names = super(KerasBert, self).variable_names()
         there = None if self.model is None else {layer.name for layer in self.model.layers}
         return collections.OrderedDict(
@@ -172,7 +172,7 @@ def get_custom_objects(gelu='tanh'):
 
     Returns:
         dict from keras-bert's names to our classes. It also has Add, because that of Keras 3 would drop
-        the mask of the tokens, and Dense, which some Kerases cannot reload with a GELU of ours.
+        the mask of the tokens, and Dense, which some Keras versions cannot reload with a GELU of ours.
     """
     return {'gelu': {'tanh': gelu_tanh, 'erf': gelu_erf}[gelu], 'LayerNormalization': KerasBertNorm,
             'MultiHeadAttention': KerasBertAttention, 'FeedForward': KerasBertFeedForward,

@@ -24,7 +24,7 @@ def build_model_from_config(config_file, training=False, trainable=None, output_
     """Builds the BERT that a config describes, with random weights.
 
     Args:
-        config_file: path, see `families.read_config`.
+        config_file: path, see `release.config.read_config`.
         training, trainable, output_layer_num: see `get_model`.
         seq_len: int, T and the number of positions, at most the config's; or None for any T.
         **kwargs: other arguments of `get_model`.
@@ -33,7 +33,7 @@ def build_model_from_config(config_file, training=False, trainable=None, output_
         (model, dict of the config, with its `max_position_embeddings` set to the positions there are).
 
     Raises:
-        ConfigError: see `families.read_config`.
+        ConfigError: see `release.config.read_config`.
     """
     config = read_config(config_file)
     if seq_len is not None:

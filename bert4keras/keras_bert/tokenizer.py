@@ -79,7 +79,7 @@ class Tokenizer(tokenizer.Tokenizer):
         if isinstance(text, bytes):
             raise TypeError('a text must be unicode, not bytes')
         if not self._cased:
-            text = text.translate(self._decomposed)  # NFD, but for accents, which go
+            text = text.translate(self._decomposed)  # NFD without the accents
             if any(map(unicodedata.combining, text)):
                 text = _in_canonical_order(text)
             text = text.lower()

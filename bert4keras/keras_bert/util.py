@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from bert4keras.compat import STRINGS
+from bert4keras.compat import STRINGS, fspath
 from bert4keras.keras_bert.loader import load_trained_model_from_checkpoint, load_vocabulary
 from bert4keras.keras_bert.tokenizer import Tokenizer
 from bert4keras.snippets import check_token_ids, padded_length
@@ -25,7 +25,7 @@ CheckpointPaths = collections.namedtuple('CheckpointPaths', ['config', 'checkpoi
 
 def get_checkpoint_paths(model_path):
     """The paths (config, checkpoint, vocab) of a release of Google's in a directory."""
-    return CheckpointPaths(*[os.path.join(model_path, name)
+    return CheckpointPaths(*[os.path.join(fspath(model_path), name)
                              for name in ('bert_config.json', 'bert_model.ckpt', 'vocab.txt')])
 
 
@@ -62,6 +62,7 @@ def extract_embeddings_generator(model, texts, poolings=None, vocabs=None, cased
         ValueError: an unknown pooling, a text of more tokens than the model has positions, or of token ids
             that it lacks.
     """
+    model = fspath(model)
     if isinstance(model, STRINGS):
         paths = get_checkpoint_paths(model)
         model = load_trained_model_from_checkpoint(paths.config, paths.checkpoint, seq_len=None,

@@ -59,7 +59,7 @@ def read_config(path):
     except (IOError, OSError) as error:
         raise ConfigError('cannot read the config %s: %s. Give the path of a bert_config.json or '
                           'config.json' % (path, error.strerror or error))
-    except (ValueError, RuntimeError) as error:  # not JSON, not UTF-8, nested without end
+    except (ValueError, RuntimeError) as error:  # not JSON, not UTF-8, nested too deep
         raise ConfigError('the config %s is not JSON in UTF-8: %s. Download it again' % (path, error))
     if not isinstance(config, dict):
         raise ConfigError('the config %s holds a JSON %s, not an object with fields'
@@ -68,7 +68,7 @@ def read_config(path):
 
 
 def check_config(config, where):
-    """Returns `config` with DEFAULTS and `model_type` filled in; ConfigError about `where` if a field is off."""
+    """Returns `config` with DEFAULTS and `model_type` filled in; ConfigError about `where` if a field is wrong."""
     require_fields(config, SIZES + ('hidden_act',), where)
     config = dict(DEFAULTS, **config)
     refuse_unsupported(config, where)
@@ -117,17 +117,17 @@ def check_together(config, where):
                           'has one size for both' % (where, config['embedding_size'], config['hidden_size']))
 
 
-# Fields whose other values mean another computation than the one built here.
+# Fields that change the computation, with the one value that is built here.
 REFUSED = (('position_embedding_type', 'absolute'), ('is_decoder', False), ('add_cross_attention', False),
            ('ln_type', 'postln'), ('num_hidden_groups', 1), ('inner_group_num', 1), ('net_structure_type', 0),
            ('gap_size', 0), ('num_memory_blocks', 0), ('down_scale_factor', 1))
 
 
 def refuse_unsupported(config, where):
-    """ConfigError for each field whose value means another computation than the one built here."""
+    """ConfigError about `where` if a field asks for a computation that is not built here."""
     for field, supported in REFUSED:
         if config.get(field, supported) not in (supported, None):
-            raise ConfigError('%s has %s = %r, another model than the one built here, which has %r'
+            raise ConfigError('%s has %s = %r, which is not built here; only %r is'
                               % (where, field, config[field], supported))
     if config.get('model_type') not in list(FAMILIES) + [None]:
         raise ConfigError('%s has model_type = %r; supported are %s'

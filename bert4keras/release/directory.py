@@ -44,7 +44,7 @@ def find_release(path):
     else:
         directory, checkpoint = os.path.dirname(path) or '.', path
         if not any(os.path.exists(path + ending) for ending in ('', '.index')):
-            raise CheckpointError('no such directory or checkpoint: %s' % path)
+            raise CheckpointError('there is no directory and no checkpoint called %s; check the path' % path)
     try:
         files = os.listdir(directory)
     except OSError as error:

@@ -111,7 +111,7 @@ FAMILIES = collections.OrderedDict((family.name, family) for family in [
 # Training state, and what Hugging Face stores twice or can derive.
 IGNORABLE = re.compile(r'/adam_[mv]$|/Adam(_1)?$|(^|/)(global_step|beta[12]_power|learning_rate)$'
                        r'|embeddings\.position_ids$|^(cls\.)?predictions\.decoder\.(weight|bias)$')
-# Variables of models that compute something else than what is built here, and what that is.
+# What is not built here, and the variables that give it away.
 UNSUPPORTED = (('several hidden or inner groups', r'/(inner_)?group_[1-9]|\.albert_layer(_group)?s\.[1-9]'),
                ('relative positions', r'\.distance_embedding\.'), ('cross-attention', r'\.crossattention\.'))
 # Which argument of build_bert_model a missing variable of a head can do without.

@@ -65,7 +65,7 @@ class _KerasBertLayer(object):
 
     arguments = ()  # what may be given by position
     renamed = {}  # keras-bert's name of an argument: ours
-    fixed = {}  # keras-bert's arguments whose one value here it is
+    fixed = {}  # keras-bert's arguments that can have one value only here
     initial = 'glorot_normal'  # of tables and kernels
 
     def __init__(self, *args, **kwargs):
@@ -169,7 +169,7 @@ class KerasBertAttention(_KerasBertLayer, BertSelfAttention):
 
     Args:
         head_num: int, of heads.
-        activation: behind each of its affine maps; keras-bert's default in a BERT is None.
+        activation: after each of its affine maps; keras-bert's default in a BERT is None.
 
     Call: [x [B, T, D], token ids [B, T]], 0 being padding, or x alone with its Keras mask -> [B, T, D].
     """
@@ -187,7 +187,7 @@ class KerasBertAttention(_KerasBertLayer, BertSelfAttention):
         super(KerasBertAttention, self).build(input_shape if _has_list(input_shape) else [input_shape])
 
     def project(self, x, kernel, bias):
-        """The affine map, with the activation behind it."""
+        """The affine map, then the activation."""
         y = super(KerasBertAttention, self).project(x, kernel, bias)
         return self.activation(y) if callable(self.activation) else ACTIVATIONS[self.activation](y)
 
@@ -238,7 +238,7 @@ class KerasBertMasked(_KerasBertLayer, BertLayer):
     """keras-bert's Masked: hands its first input on, with a Keras mask for the loss.
 
     Args:
-        return_masked: whether to put out the mask too.
+        return_masked: whether to return the mask too.
 
     Call: [x [B, T, ...], wanted [B, T]] -> x, whose mask is where `wanted` is not 0 and x has a mask;
     with `return_masked` [x, that mask as floats].
