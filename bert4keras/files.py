@@ -31,8 +31,8 @@ except ImportError:  # Windows
 
 from bert4keras.compat import native
 
-__all__ = ['MAX_JSON', 'contains', 'copy_file', 'identity', 'lock', 'move_files', 'open_regular_file', 'read_regular_file',
-           'replace', 'replace_directory', 'synced', 'temporary_directory', 'tidy', 'whole_file']
+__all__ = ['MAX_JSON', 'contains', 'copy_file', 'identity', 'lock', 'move_files', 'open_regular_file',
+           'read_regular_file', 'replace', 'replace_directory', 'synced', 'temporary_directory', 'tidy', 'whole_file']
 
 MAX_JSON = 1 << 26  # bytes of a file that is read as a whole, such as a config; the largest real ones have 2 MB
 _DISK_IS_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, 'EDQUOT', errno.ENOSPC))
