@@ -116,6 +116,11 @@ def example():
 # Round trips
 
 
+def test_checksums_are_masked_as_tensorflow_masks_them():
+    """0xe3069283, CRC-32C of the nine digits (RFC 3720's check value), rotated right by 15, plus 0xa282ead8, by hand."""
+    assert module.masked_crc(b'123456789') == 0xc78ab0e5
+
+
 @settings(deadline=None, max_examples=60)
 @given(variables())
 def test_tensorflow_round_trip(expected):
