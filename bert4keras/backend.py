@@ -42,9 +42,13 @@ def _configured_engine():
     home = os.environ.get('KERAS_HOME', os.path.join(os.path.expanduser('~'), '.keras'))
     try:
         with io.open(os.path.join(home, 'keras.json'), encoding='utf-8') as stream:
-            return json.load(stream).get('backend')
-    except (IOError, OSError, ValueError, AttributeError):
+            settings = json.load(stream)
+    except (IOError, OSError, ValueError):
         return None  # missing, unreadable or not JSON: Keras ignores it or says so itself
+    if not isinstance(settings, dict):
+        raise ImportError('%s holds a JSON %s, not an object with fields, and Keras cannot start: mend or remove it'
+                          % (stream.name, type(settings).__name__))
+    return settings.get('backend')
 
 
 def _choose_engine():
@@ -66,7 +70,11 @@ def _choose_engine():
 
 def _import_keras():
     """Returns the Keras module to use; see the module's docstring for the rule."""
+    _configured_engine()  # raises where no Keras could start
     if os.environ.get('TF_KERAS', '0') not in ('', '0'):
+        if not _is_installed('tensorflow'):
+            raise ImportError('TF_KERAS=1 asks for the Keras inside TensorFlow, which is not installed: pip install '
+                              'tensorflow-cpu, or unset TF_KERAS')
         from tensorflow import keras
         return keras
     if not _is_installed('keras'):

@@ -26,6 +26,7 @@ import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras
+from bert4keras.compat import fspath
 from bert4keras.errors import CheckpointError, ConfigError, VocabularyError, some
 from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
@@ -313,6 +314,7 @@ class BertModel(object):
             path: prefix of a TensorFlow checkpoint, in Google's layout; or a path ending in
                 ".safetensors", in Hugging Face's. See `checkpoint.save_checkpoint`.
         """
+        path = fspath(path)
         layout = 'hugging-face' if path.endswith('.safetensors') else 'tensorflow'
         save_checkpoint(path, to_layout(self.get_variables(), layout, self.config))
 
@@ -333,7 +335,7 @@ class BertModel(object):
         config = dict(self.config, hidden_act=HIDDEN_ACTS.get(self.activation, self.config['hidden_act']))
         if self.keep_words is not None:
             config.update(vocab_size=len(self.keep_words), pad_token_id=self.pad_token_id())
-        directory = os.path.abspath(directory)
+        directory, vocab_path = os.path.abspath(fspath(directory)), fspath(vocab_path)
         if not os.path.isdir(directory):
             os.makedirs(directory)
         with temporary_directory(os.path.join(directory, 'release')) as partial:
@@ -412,6 +414,10 @@ def check_keep_words(keep_words, config):
     if ids.min() < 0 or ids.max() >= config['vocab_size']:
         raise ValueError('keep_words has ids from %d to %d; the vocabulary of the checkpoint has 0 to %d'
                          % (ids.min(), ids.max(), config['vocab_size'] - 1))
+    if len(set(ids.tolist())) != ids.size:
+        raise ValueError('keep_words has %s more than once; keep each word once'
+                         % some(sorted(number for number, times in collections.Counter(ids.tolist()).items()
+                                       if times > 1)))
     if config['pad_token_id'] not in ids:
         raise ValueError('keep_words lacks %d, the id of padding (pad_token_id); add it'
                          % config['pad_token_id'])

@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 import numpy as np
 
+from bert4keras.errors import CheckpointError
 from bert4keras.release.config import read_config
 from bert4keras.release.directory import find_release
 from bert4keras.tokenizer import load_tokenizer
@@ -47,6 +48,8 @@ def fill_mask(path, text, top=5, gelu=None):
     model = build_bert_model(release.config_path, release.checkpoint_path, with_mlm=True, gelu=gelu)
     token_ids = np.array([tokenizer.tokens_to_ids(tokens)], 'int32')  # [1, T]
     probabilities = np.asarray(model.predict_on_batch([token_ids, np.zeros_like(token_ids)]))[0]  # [T, V]
+    if not np.isfinite(probabilities).all():
+        raise CheckpointError('the model of %s gives numbers that are not finite; check its weights' % path)
     filled = []
     for row in probabilities[token_ids[0] == tokenizer.token_to_id(tokenizer.token_mask)]:
         best = row.argsort()[::-1][:top]

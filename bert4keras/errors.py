@@ -66,5 +66,5 @@ def error(path, what, name=None, offset=None):
 
 def some(items, most=8):
     """The first few of a list, as text for a message, with the count of the rest."""
-    items = [str(item) for item in items]
+    items = [str(native(item)) for item in items]
     return ', '.join(items[:most]) + (', ... (%d in all)' % len(items) if len(items) > most else '')

@@ -132,6 +132,19 @@ def test_the_engine_chosen(tmp_path, installed, keras_json, environment, expecte
     assert (code, output.strip().splitlines()[-1]) == (0, expected), output
 
 
+@pytest.mark.parametrize('environment', [{}, {'KERAS_BACKEND': 'jax'}, {'TF_KERAS': '1'}])
+def test_a_keras_json_that_is_no_object(tmp_path, environment):
+    """Keras itself ends in an AttributeError; ours names the file and says what to do."""
+    code, output = import_backend(str(tmp_path), ['keras', 'jax', 'tensorflow'], '[]', **environment)
+    assert code != 0 and 'ImportError' in output and 'keras.json holds a JSON list' in output
+
+
+def test_tf_keras_without_tensorflow(tmp_path):
+    """TF_KERAS=1 where there is no TensorFlow: the variable and the remedy are named."""
+    code, output = import_backend(str(tmp_path), ['keras', 'jax'], TF_KERAS='1')
+    assert code != 0 and 'ImportError' in output and 'TF_KERAS=1 asks for' in output and 'unset TF_KERAS' in output
+
+
 @pytest.mark.parametrize('installed', [[], ['keras']])
 def test_nothing_installed_says_what_mends_it(tmp_path, installed):
     """Without a Keras, or without an engine, the ImportError shows a pip command."""

@@ -14,7 +14,7 @@ from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import Bert4LM, BertModel, build_bert_model, load_pretrained_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
-from bert4keras.families import ConfigError
+from bert4keras.families import ConfigError, find_release
 from bert4keras.layers import BertDense
 from tests.helpers.releases import CONFIG, make_release, random_ids
 
@@ -124,6 +124,7 @@ def test_keep_words_reordered_knows_its_padding(release):
     ([0, -1], r'keep_words has ids from -1 to 0'),
     ([1, 2], r'keep_words lacks 0, the id of padding'),
     ([], r'keep_words must be a sequence of token ids'),
+    ([0, 7, 3, 7], r'keep_words has 7 more than once'),
     ([0.5], r'keep_words must be a sequence of token ids'),
 ])
 def test_keep_words_out_of_the_vocabulary(release, keep_words, message):
@@ -465,3 +466,14 @@ def test_from_keras_model_of_something_else():
     inputs = keras.layers.Input(shape=(3,))
     with pytest.raises(ValueError, match='it has no layer Embedding-Token'):
         BertModel.from_keras_model(keras.models.Model(inputs, keras.layers.Dense(2)(inputs)))
+
+
+@pytest.mark.skipif(not hasattr(os, 'fspath'), reason='this Python takes no objects for paths')
+def test_paths_may_be_objects(release, tmp_path):
+    """save_weights_as_checkpoint and save_release take what pathlib makes, and so does what loads them."""
+    directory, _, _ = release
+    bert = build_bert_model(directory, return_keras_model=False)
+    bert.save_weights_as_checkpoint(tmp_path / 'a.ckpt')
+    bert.save_release(tmp_path / 'release', vocab_path=type(tmp_path)(directory) / 'vocab.txt')
+    assert build_bert_model(tmp_path / 'release', tmp_path / 'a.ckpt').output_shape == (None, None, 32)
+    assert find_release(tmp_path / 'release' / 'bert_model.ckpt').vocab_path == str(tmp_path / 'release' / 'vocab.txt')

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -571,3 +572,69 @@ def test_a_gelu_that_contradicts(hidden_act, gelu):
     """A gelu= that the config rules out, or that there is not."""
     with pytest.raises(ValueError, match='gelu'):
         activation_name(hidden_act, gelu)
+
+
+# ------------------------------------------------------------------ hostile configs and directories
+
+def test_a_field_that_is_there_twice_is_an_error(tmp_path):
+    """Which of two is meant cannot be known: the field and the file are named."""
+    path = os.path.join(str(tmp_path), 'bert_config.json')
+    make_release(tmp_path, num_hidden_layers=1)
+    with io.open(path, encoding='utf-8') as stream:
+        text = stream.read()
+    with io.open(path, 'w', encoding='utf-8') as stream:
+        stream.write(text.replace(u'{', u'{"num_attention_heads": 8, ', 1))
+    with pytest.raises(ConfigError, match='bert_config.json .*it has num_attention_heads twice'):
+        read_config(path)
+
+
+def test_numbers_of_numpy_are_numbers():
+    """A config whose sizes come from an array is taken, and can be written as JSON."""
+    kinds = {int: np.int64, float: np.float32}
+    sizes = {name: kinds.get(type(value), type(value))(value) for name, value in CONFIG.items()}
+    config = read_config(sizes)
+    assert config['hidden_size'] == 32 and json.loads(json.dumps(config))['vocab_size'] == 99
+    with pytest.raises(ConfigError, match='vocab_size'):
+        read_config(dict(sizes, vocab_size=np.bool_(True)))
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs pipes and devices')
+def test_a_config_that_blocks_or_never_ends(tmp_path):
+    """A pipe that nobody writes to, an endless device, a file of gigabytes: errors at once that name them."""
+    pipe, sparse = [os.path.join(str(tmp_path), name) for name in ('pipe', 'sparse')]
+    os.mkfifo(pipe)
+    with io.open(sparse, 'wb') as stream:
+        stream.truncate(1 << 33)
+    for path, words in ((pipe, 'not a regular file'), ('/dev/zero', 'not a regular file'), (sparse, 'more than')):
+        with pytest.raises(ConfigError, match=words) as caught:
+            read_config(path)
+        assert path in str(caught.value)
+
+
+def test_hidden_files_are_of_no_release(tmp_path):
+    """macOS puts a "._" file beside each file on a foreign disk."""
+    make_release(tmp_path, num_hidden_layers=1)
+    for name in ('bert_config.json', 'bert_model.ckpt.index', 'vocab.txt'):
+        io.open(os.path.join(str(tmp_path), '._' + name), 'w').close()
+    release = find_release(str(tmp_path))
+    assert os.path.basename(release.config_path) == 'bert_config.json' and release.vocab_path is None
+    assert os.path.basename(release.checkpoint_path) == 'bert_model.ckpt'
+
+
+def test_one_of_several_files_may_be_given(tmp_path):
+    """Of a directory with several configs, checkpoints or vocabularies the one that is meant, as text or as a Path."""
+    make_release(tmp_path, num_hidden_layers=1, vocab=['a'])
+    directory = str(tmp_path)
+    whole = find_release(directory)
+    for number, (name, other) in enumerate((('bert_config.json', 'bert_config_2.json'),
+                                            ('bert_model.ckpt.index', 'bert_model.ckpt-2.index'),
+                                            ('vocab.txt', 'vocab_2.txt'))):
+        shutil.copy(os.path.join(directory, name), os.path.join(directory, other))
+        for chosen in (name, other):
+            for path in {os.path.join(directory, chosen), os.path.join(directory, chosen.replace('.index', ''))}:
+                expected = list(whole)
+                expected[number] = path.replace('.index', '')
+                assert find_release(path) == tuple(expected)
+                if hasattr(os, 'fspath'):
+                    assert find_release(tmp_path / os.path.basename(path)) == tuple(expected)
+        os.remove(os.path.join(directory, other))

@@ -7,19 +7,21 @@ modeling_google.py); the configs of the releases themselves.
 from __future__ import absolute_import, division, print_function
 
 import collections
-import io
 import json
 
+import numpy as np
+
 from bert4keras.compat import Mapping, fspath
-from bert4keras.errors import ConfigError
-from bert4keras.files import whole_file
+from bert4keras.errors import ConfigError, some
+from bert4keras.files import MAX_JSON, read_regular_file, whole_file
 from bert4keras.release.families import FAMILIES, family_of
 
 __all__ = ['DEFAULTS', 'HIDDEN_ACTS', 'SIZES', 'activation_name', 'check_config', 'hidden_act_of', 'read_config',
-           'write_config']
+           'read_fields', 'write_config']
 
 SIZES = ('vocab_size', 'hidden_size', 'num_hidden_layers', 'num_attention_heads', 'intermediate_size',
          'max_position_embeddings', 'type_vocab_size')
+MAX_BLOCKS = 4096  # the deepest that was published has 2,500
 # Google's defaults for what some releases leave out; what decides a shape has none.
 DEFAULTS = {'hidden_dropout_prob': 0.1, 'attention_probs_dropout_prob': 0.1, 'initializer_range': 0.02,
             'layer_norm_eps': 1e-12, 'pad_token_id': 0}
@@ -53,24 +55,37 @@ def read_config(path):
     if isinstance(path, Mapping):
         return check_config(path, 'the config')
     path = fspath(path)
+    return check_config(read_fields(path), 'the config %s' % path)
+
+
+def read_fields(path):
+    """OrderedDict of the fields of a config file, as they stand there; ConfigError if it is no such file."""
     try:
-        with io.open(path, encoding='utf-8') as stream:
-            config = json.load(stream)
+        config = json.loads(read_regular_file(path, MAX_JSON).decode('utf-8'), object_pairs_hook=_without_repetitions)
     except (IOError, OSError) as error:
         raise ConfigError('cannot read the config %s: %s. Give the path of a bert_config.json or '
                           'config.json' % (path, error.strerror or error))
-    except (ValueError, RuntimeError) as error:  # not JSON, not UTF-8, nested too deep
+    except (ValueError, RuntimeError) as error:  # not JSON, not UTF-8, a field twice, nested too deep
         raise ConfigError('the config %s is not JSON in UTF-8: %s. Download it again' % (path, error))
     if not isinstance(config, dict):
         raise ConfigError('the config %s holds a JSON %s, not an object with fields'
                           % (path, type(config).__name__))
-    return check_config(config, 'the config %s' % path)
+    return config
+
+
+def _without_repetitions(pairs):
+    """OrderedDict of the fields of a JSON object; ValueError if one is there twice: which of them is meant?"""
+    fields = collections.OrderedDict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError('it has %s twice' % some(sorted({name for name in names if names.count(name) > 1})))
+    return fields
 
 
 def check_config(config, where):
     """Returns `config` with DEFAULTS and `model_type` filled in; ConfigError about `where` if a field is wrong."""
     require_fields(config, SIZES + ('hidden_act',), where)
-    config = dict(DEFAULTS, **config)
+    config = dict(DEFAULTS, **{field: _plain(config[field]) for field in config})
     refuse_unsupported(config, where)
     config['model_type'] = family_of(config).name
     if config['model_type'] == 'bert':
@@ -81,6 +96,9 @@ def check_config(config, where):
         if not _is_number(config[field], int) or not 0 < config[field] < 2 ** 31:
             raise ConfigError('%s has %s = %r; it must be a whole number above 0'
                               % (where, field, config[field]))
+    if config['num_hidden_layers'] > MAX_BLOCKS:  # building is work for each, also where all share their weights
+        raise ConfigError('%s has num_hidden_layers = %d; it must be at most %d'
+                          % (where, config['num_hidden_layers'], MAX_BLOCKS))
     for field in ('hidden_dropout_prob', 'attention_probs_dropout_prob'):
         if not _is_number(config[field]) or not 0 <= config[field] < 1:
             raise ConfigError('%s has %s = %r; it must be in [0, 1)' % (where, field, config[field]))
@@ -132,6 +150,11 @@ def refuse_unsupported(config, where):
     if config.get('model_type') not in list(FAMILIES) + [None]:
         raise ConfigError('%s has model_type = %r; supported are %s'
                           % (where, config['model_type'], ', '.join(FAMILIES)))
+
+
+def _plain(value):
+    """A number of NumPy as Python's, anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_number(value, kind=(int, float)):

@@ -30,7 +30,8 @@ def find_release(path):
     """Finds config, weights and vocabulary of a release.
 
     Args:
-        path: its directory, or the prefix of one of its checkpoints with the config beside it.
+        path: its directory; or, where that has several of a kind, one of its configs, checkpoints (by
+            prefix or file) or vocabularies, with the others beside it.
 
     Returns:
         Release(config_path, checkpoint_path, vocab_path); vocab_path is None where there is none.
@@ -39,44 +40,49 @@ def find_release(path):
         ConfigError, CheckpointError: nothing found, or more than one candidate; both are listed.
     """
     path = fspath(path)
-    if os.path.isdir(path):
-        directory, checkpoint = path, None
-    else:
-        directory, checkpoint = os.path.dirname(path) or '.', path
-        if not any(os.path.exists(path + ending) for ending in ('', '.index')):
-            raise CheckpointError('there is no directory and no checkpoint called %s; check the path' % path)
+    directory, chosen = (path, None) if os.path.isdir(path) else (os.path.dirname(path) or '.', path)
+    if not any(os.path.exists(path + ending) for ending in ('', '.index')):
+        raise CheckpointError('there is no directory and no checkpoint called %s; check the path' % path)
     try:
         files = os.listdir(directory)
     except OSError as error:
         raise CheckpointError('cannot list the directory %s: %s' % (directory, error.strerror or error))
-    return release_among(files, directory, checkpoint)
+    return release_among(files, directory, chosen)
 
 
-def release_among(files, directory, checkpoint=None):
-    """The Release that a directory with the names `files` holds; see `find_release`."""
-    files = sorted(files)
-    config = _only(files, CONFIG_PATTERNS, directory, 'config', ConfigError)
+def release_among(files, directory, chosen=None):
+    """The Release that a directory with the names `files` holds, one path of them chosen; see `find_release`."""
+    files = sorted(name for name in files if not name.startswith('.'))  # such as macOS' "._..." beside each file
+    name = os.path.basename(chosen or '')
+    config, vocab = [chosen if _matches(name, patterns) else None for patterns in (CONFIG_PATTERNS, VOCAB_PATTERNS)]
+    checkpoint = None if config or vocab else chosen
+    config = config or _only(files, CONFIG_PATTERNS, directory, 'config', ConfigError)
     if checkpoint is None:
         note = ('. A .bin file is a pickle, which can run any code when it is opened: convert it to '
                 '.safetensors where you trust it' if any(name.endswith('.bin') for name in files) else '')
         checkpoint = _only(files, CHECKPOINT_PATTERNS, directory, 'checkpoint', CheckpointError, note=note)
-        checkpoint = re.sub(r'\.index$', '', checkpoint)
-    vocab = _only(files, VOCAB_PATTERNS, directory, 'vocabulary', ConfigError, required=False)
+    checkpoint = re.sub(r'\.ckpt([^/]*)\.index$', r'.ckpt\1', checkpoint)
+    vocab = vocab or _only(files, VOCAB_PATTERNS, directory, 'vocabulary', ConfigError, required=False)
     return Release(config, checkpoint, vocab)
 
 
 def _only(files, patterns, directory, what, error, required=True, note=''):
     """The path of the one file that matches any of the patterns."""
-    found = [name for name in files if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    found = [name for name in files if _matches(name, patterns)]
     if len(found) > 1:
-        raise error('%s has more than one %s: %s. Give the path of the one you mean'
-                    % (directory, what, ', '.join(found)))
+        raise error('%s has more than one %s: %s. Give the path of the one you mean; or, where several of another '
+                    'kind are there too, a directory that has one of each' % (directory, what, ', '.join(found)))
     if not found:
         if not required:
             return None
         raise error('%s has no %s, a file like %s; it has: %s%s'
                     % (directory, what, ' or '.join(patterns), some(files) or 'nothing', note))
     return os.path.join(directory, found[0])
+
+
+def _matches(name, patterns):
+    """Whether the name of a file is of a kind."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def write_release(directory, layout, config, variables):
