@@ -5,24 +5,36 @@ Keras starts only where a Keras model is read or written.
 """
 from __future__ import absolute_import, division, print_function
 
-import collections
-import io
 import json
 import logging
 import os
+import zipfile
 
-from bert4keras.compat import fspath
-from bert4keras.errors import CheckpointError, some
-from bert4keras.files import copy_file, identity, replace_directory, temporary_directory
+from bert4keras.compat import STRINGS, fspath
+from bert4keras.errors import CheckpointError, ReleaseError, some
+from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regular_file, replace_directory,
+                              temporary_directory)
 from bert4keras.release.checkpoint import open_checkpoint
-from bert4keras.release.config import read_config, write_config
+from bert4keras.release.config import read_config, read_fields, write_config
 from bert4keras.release.directory import find_release, write_release
-from bert4keras.release.variables import ArrayCheckpoint, Variables, open_variables
+from bert4keras.release.variables import ArrayCheckpoint, Variables, check_fits, open_variables
 
 __all__ = ['LAYOUTS', 'convert']
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
+# What the configs of Keras' models name that holds numbers and names, and runs no code of the file's.
+HARMLESS = frozenset('''
+    Model Functional Sequential InputLayer Dropout Add Dense Activation Concatenate Flatten Reshape Permute RepeatVector
+    Multiply Average Maximum Minimum Subtract Dot Softmax ReLU LeakyReLU ELU PReLU Masking Embedding SpatialDropout1D
+    GaussianNoise GaussianDropout LayerNormalization BatchNormalization Conv1D MaxPooling1D AveragePooling1D
+    GlobalAveragePooling1D GlobalMaxPooling1D LSTM GRU SimpleRNN LSTMCell GRUCell SimpleRNNCell RNN StackedRNNCells
+    Bidirectional TimeDistributed ActivityRegularization MultiHeadAttention
+    Zeros Ones Constant Identity Orthogonal RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal
+    GlorotUniform HeNormal HeUniform LecunNormal LecunUniform
+    L1 L2 L1L2 MaxNorm NonNeg UnitNorm MinMaxNorm DTypePolicy Policy
+    __keras_tensor__ __tuple__ __tensor__ __numpy__ __bytes__ __complex__ __ellipsis__ __slice__ __typespec__
+'''.split())
 logger = logging.getLogger(__name__)
 
 
@@ -54,16 +66,20 @@ def convert(source, destination, layout=None, force=False):
     else:
         release = find_release(source)
         checkpoint = open_checkpoint(release.checkpoint_path)
-        variables = open_variables(checkpoint, read_config(release.config_path))
-        with io.open(release.config_path, encoding='utf-8') as stream:
-            config = json.load(stream, object_pairs_hook=collections.OrderedDict)  # with every field it has
+        checked = read_config(release.config_path)
+        variables = open_variables(checkpoint, checked)
+        check_fits(checked, variables, heads=False)
+        config = read_fields(release.config_path)  # with every field it has
         vocab_path = release.vocab_path
         layout = layout or ('hugging-face' if checkpoint.layout == 'tensorflow' else 'tensorflow')
         if layout != 'keras':
             warn_of_widening(checkpoint)
     with temporary_directory(destination) as partial:
         write_converted(partial, layout, config, variables, vocab_path, application, gelu)
-        replace_directory(partial, destination, known)
+        try:
+            replace_directory(partial, destination, known)
+        except EnvironmentError as problem:
+            raise ReleaseError('%s %s' % (destination, problem.strerror))
     return layout
 
 
@@ -76,13 +92,25 @@ def check_destination(destination, source, force):
         return known
     if not force:
         raise ValueError('%s exists; give another destination, or --force to replace it' % destination)
-    if os.path.realpath(destination) == os.path.realpath(source):
-        raise ValueError('%s is the source as well; give another destination' % destination)
+    if any(contains(destination, path) for path in source_files(source)):
+        raise ValueError('%s is the source as well, or contains it; give another destination' % destination)
     if os.path.islink(destination) or not os.path.isdir(destination):
         raise ValueError('%s is no directory; give another destination' % destination)
     if os.listdir(destination):
         find_release(destination)  # anything else that is in the way is not ours to delete
     return known
+
+
+def source_files(source):
+    """Paths of what a conversion of `source` reads, and of what stands for it."""
+    if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
+        return [source]
+    release = find_release(source)
+    paths = [source, release.config_path, release.vocab_path, release.checkpoint_path]
+    folder = os.path.dirname(release.checkpoint_path)
+    paths += [os.path.join(folder, name) for name in os.listdir(folder or '.')
+              if name.startswith(os.path.basename(release.checkpoint_path)) or name.endswith('.safetensors')]
+    return [path for path in paths if path is not None]
 
 
 def read_keras_model(path):
@@ -91,13 +119,66 @@ def read_keras_model(path):
     from bert4keras.backend import keras
     from bert4keras.bert import BertModel
     try:
-        model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, IOError, OSError) as error:
-        raise CheckpointError('%s cannot be opened as a Keras model: %s' % (path, error))
-    bert = BertModel.from_keras_model(model)
+        refuse_code(read_model_configs(path), path)
+        bert = BertModel.from_keras_model(keras.models.load_model(path, compile=False))
+        variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
+    except ReleaseError:
+        raise
+    except Exception as error:  # what a damaged file makes of zipfile, HDF5 and Keras is of any type
+        raise CheckpointError('%s cannot be opened as a Keras model: %s: %s; if it is damaged, get it again'
+                              % (path, type(error).__name__, error))
     vocab_path = os.path.join(os.path.dirname(path), 'vocab.txt')
-    variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
     return bert.config, variables, vocab_path if os.path.exists(vocab_path) else None, bert.application
+
+
+def read_model_configs(path):
+    """The configs in a file that Keras saved a model to, without Keras: of a zip, of HDF5, of a file that is both."""
+    import h5py
+    configs = []
+    with open_regular_file(path) as stream:
+        if zipfile.is_zipfile(stream):
+            with zipfile.ZipFile(stream) as archive:
+                if sum(info.file_size for info in archive.infolist()) > 2 * os.path.getsize(path) + MAX_JSON:
+                    raise CheckpointError('%s unpacks to far more than its own size, unlike what Keras writes' % path)
+                with archive.open('config.json') as member:
+                    config = json.loads(member.read(MAX_JSON).decode('utf-8'))
+            configs.append({field: config[field] for field in config if field != 'compile_config'})  # left unread
+    if h5py.is_hdf5(path):
+        with h5py.File(path, 'r') as file:
+            if 'model_config' not in file.attrs:
+                raise CheckpointError('%s holds weights at most, and no model; save with model.save(...)' % path)
+            text = file.attrs['model_config']
+        configs.append(json.loads(text.decode('utf-8') if isinstance(text, bytes) else text))
+    if not configs:
+        raise CheckpointError('%s cannot be opened as a Keras model: it is neither a zip nor HDF5' % path)
+    return configs
+
+
+def refuse_code(config, path):
+    """CheckpointError for a class in a model's config that could run code when Keras makes it, such as Lambda.
+
+    Taken are HARMLESS, our layers, and layers and models that are registered with Keras in this process.
+    """
+    if isinstance(config, dict):
+        if 'class_name' in config:
+            name, module = config['class_name'], str(config.get('module') or 'keras')
+            harmless = isinstance(name, STRINGS) and name in HARMLESS
+            harmless = harmless and (module + '.').startswith(('keras.', 'builtins.'))
+            if not harmless and not _is_registered(config.get('registered_name') or name):
+                raise CheckpointError(
+                    '%s is not opened: it has a %s (of %s), and only our layers and those of Keras that run no code '
+                    'from a file are taken. If you trust the file, load it with Keras yourself and call '
+                    'BertModel.from_keras_model(model).save_release(...)' % (path, name, module))
+        config = list(config.values())
+    for part in config if isinstance(config, list) else ():
+        refuse_code(part, path)
+
+
+def _is_registered(name):
+    """Whether a layer or model is registered with Keras under this name."""
+    from bert4keras.backend import custom_object, keras
+    found = custom_object(name) if isinstance(name, STRINGS) else None
+    return isinstance(found, type) and issubclass(found, keras.layers.Layer)
 
 
 def warn_of_widening(checkpoint):

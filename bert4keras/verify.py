@@ -13,7 +13,7 @@ from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of, layer_variables, strip_transposed
-from bert4keras.release.variables import open_variables
+from bert4keras.release.variables import check_fits, open_variables
 
 __all__ = ['Comparison', 'Inspection', 'Row', 'build_with_outputs', 'inspect', 'verify']
 
@@ -66,11 +66,12 @@ def verify(path, gelu=None, batch=4, length=32):
         list of Comparison(layer name, max |difference| on real positions, tolerance), in order; the
         heads are those whose variables the checkpoint has.
     """
-    from bert4keras.backend import get_gelu, keras
-    from bert4keras.reference import forward
     release = find_release(path)
     config = read_config(release.config_path)
     variables = open_variables(release.checkpoint_path, config)
+    check_fits(config, variables)
+    from bert4keras.backend import get_gelu, keras  # it takes its time, so what can be wrong is found before
+    from bert4keras.reference import forward
     if gelu is None and config['hidden_act'] == 'gelu':
         gelu = get_gelu()
     ids = fixed_batch(config, batch, min(length, config['max_position_embeddings']))

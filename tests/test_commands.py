@@ -6,19 +6,23 @@ import io
 import json
 import logging
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from bert4keras import layers
+from bert4keras import convert as convert_module, layers
 from bert4keras.backend import MODEL_SUFFIX, keras, set_gelu
 from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
+from bert4keras.convert import refuse_code
 from bert4keras.families import find_release, hugging_face_names
 from bert4keras.tokenizer import VocabularyError
 from tests.helpers.releases import make_release, random_ids
@@ -283,3 +287,176 @@ def test_a_vocabulary_of_another_size(tmp_path):
     os.remove(os.path.join(str(tmp_path), 'vocab.txt'))
     with pytest.raises(VocabularyError, match='there is no vocabulary'):
         load_tokenizer(find_release(str(tmp_path)))
+
+
+# ------------------------------------------------------------------ hostile sources, destinations that others take
+
+def keras_model(*more):
+    """A model of ours of one block, with layers `more` applied to what it returns."""
+    from tests.helpers.releases import CONFIG
+    model = build_bert_model(dict(CONFIG, num_hidden_layers=1))
+    x = model.output
+    for layer in more:
+        x = layer(x)
+    return keras.models.Model(model.inputs, x)
+
+
+@pytest.mark.parametrize('suffix', sorted({'.h5', MODEL_SUFFIX}))
+def test_convert_runs_no_code_of_a_model_file(tmp_path, suffix):
+    """A Lambda, whose bytecode some Keras versions run when they open the file, is refused before that."""
+    path, trace = [os.path.join(str(tmp_path), name) for name in ('evil' + suffix, 'trace')]
+    keras_model(keras.layers.Lambda(lambda x, trace=trace: [x, open(trace, 'w').close()][0], name='evil')).save(path)
+    if os.path.exists(trace):  # it ran when the model was built, which is no concern of the file's
+        os.remove(trace)
+    with pytest.raises(CheckpointError, match='evil%s is not opened: it has a Lambda' % re.escape(suffix)):
+        convert(path, os.path.join(str(tmp_path), 'there'))
+    assert os.listdir(str(tmp_path)) == ['evil' + suffix]
+
+
+def test_convert_takes_plain_layers_on_top(tmp_path):
+    """A classifier of Keras' own layers does not keep a model from being converted."""
+    path = os.path.join(str(tmp_path), 'model' + MODEL_SUFFIX)
+    top = [keras.layers.Dropout(0.3), keras.layers.Dense(3, activation='softmax', kernel_regularizer='l2')]
+    keras_model(*top).save(path)
+    assert convert(path, os.path.join(str(tmp_path), 'there')) == 'tensorflow'
+
+
+@pytest.mark.parametrize('config', [
+    {'class_name': 'Lambda', 'config': {}}, {'class_name': 'TFOpLambda', 'config': {}},
+    {'class_name': 'TorchModuleWrapper', 'module': 'keras.layers'}, {'class_name': 'function', 'config': 'system'},
+    {'class_name': 'Dense', 'module': 'os', 'config': {}}, {'class_name': '__lambda__', 'config': {'value': 'x'}},
+    {'class_name': 'Dense', 'module': 'keras_evil.layers', 'config': {}}, {'class_name': ['Dense']},
+    {'class_name': 'Dense', 'config': {'activation': {'class_name': 'function', 'config': 'system', 'module': 'os'}}},
+    {'class_name': 'Dense', 'registered_name': 'os>system', 'module': 'os', 'config': {}},
+    {'class_name': 'Model', 'config': {'layers': [{'class_name': 'TimeDistributed', 'config': {
+        'layer': {'class_name': 'Lambda', 'config': {}}}}]}}])
+def test_classes_that_could_run_code_are_refused(config):
+    """By name, wherever in the config: Keras' own that do, functions, and classes of other modules."""
+    with pytest.raises(CheckpointError, match='is not opened: it has a'):
+        refuse_code([{'class_name': 'Dense', 'module': 'keras.layers', 'config': {}}, config], 'path')
+
+
+def test_convert_of_a_damaged_model_file(tmp_path):
+    """Truncated, overwritten, flipped, another kind of file: a CheckpointError with its name, or it is converted."""
+    rng, outcomes = random.Random(3), set()
+    path, there = os.path.join(str(tmp_path), 'model' + MODEL_SUFFIX), os.path.join(str(tmp_path), 'there')
+    keras_model().save(path)
+    sound = read(path)
+    for number in range(12):
+        place = rng.randrange(len(sound))
+        damaged = [sound[:place], sound[:place] + b'\xff' * 64 + sound[place + 64:], sound[place:], b'PK' + sound,
+                   sound[:64] + b'\0' * 64 + sound[128:], sound[:-40] + b'\0' * 40][number % 6]
+        with io.open(path, 'wb') as stream:
+            stream.write(damaged)
+        try:
+            convert(path, there, force=os.path.exists(there))
+        except CheckpointError as error:
+            assert path in str(error)
+            outcomes.add('error')
+    assert outcomes == {'error'}
+
+
+def test_what_appears_at_the_destination_meanwhile_stays(release, tmp_path, monkeypatch):
+    """With --force or without, what was not there at the start is not replaced at the end."""
+    there = os.path.join(str(tmp_path), 'there')
+
+    def appearing(*args):
+        if os.path.exists(there):
+            os.rename(there, there + '-before')
+        os.mkdir(there)
+        io.open(os.path.join(there, 'theirs'), 'w').close()
+        write(*args)
+
+    write = convert_module.write_converted
+    monkeypatch.setattr(convert_module, 'write_converted', appearing)
+    for force in (False, True):
+        if force:
+            os.remove(os.path.join(there, 'theirs'))
+        with pytest.raises(ValueError, match='there was made or changed by somebody else'):
+            convert(release[0], there, layout='tensorflow', force=force)
+        assert os.listdir(there) == ['theirs']
+    assert sorted(os.listdir(str(tmp_path))) == ['there', 'there-before']
+
+
+def test_two_conversions_to_one_destination(release, tmp_path):
+    """Exactly one is told that it wrote; the other's error says why not."""
+    there, wrote, errors = os.path.join(str(tmp_path), 'there'), [], []
+    barrier = threading.Semaphore(0)
+
+    def work():
+        barrier.acquire()
+        try:
+            wrote.append(convert(release[0], there, layout='tensorflow'))
+        except ValueError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        barrier.release()
+    for thread in threads:
+        thread.join()
+    assert wrote == ['tensorflow'] and len(errors) == 3 and all(there in error for error in errors)
+    assert same_tensors(tensors(there), tensors(release[0])) and os.listdir(str(tmp_path)) == ['there']
+
+
+def test_the_source_is_never_replaced(tmp_path):
+    """By its directory, its checkpoint's prefix, a directory around it, or a link: it stays, whatever else is in it."""
+    source = os.path.join(str(tmp_path), 'outer', 'inner')
+    os.makedirs(source)
+    make_release(source, num_hidden_layers=1)
+    make_release(os.path.dirname(source), num_hidden_layers=1)
+    os.symlink(source, os.path.join(str(tmp_path), 'link'))
+    before = sorted(os.listdir(source))
+    for path, there in ((os.path.join(source, 'bert_model.ckpt'), source), (source, os.path.dirname(source)),
+                        (os.path.join(str(tmp_path), 'link'), source), (source, os.path.join(source, '..', 'inner'))):
+        with pytest.raises(ValueError, match='is the source as well, or contains it'):
+            convert(path, there, layout='tensorflow', force=True)
+    with pytest.raises(ValueError, match='is no directory'):  # through a link it would replace the link
+        convert(os.path.dirname(source), os.path.join(str(tmp_path), 'link'), layout='tensorflow', force=True)
+    assert sorted(os.listdir(source)) == before
+
+
+def misfits():
+    """(changes of the config, what the error says) of configs that do not fit their checkpoint."""
+    return [({'num_hidden_layers': 3}, 'bert/encoder/layer_1/attention/self/query/kernel is missing'),
+            ({'num_hidden_layers': 10 ** 9}, 'at most 4096'),
+            ({'num_hidden_layers': 4000}, r'is missing.* \(\d+ in all\)'),
+            ({'intermediate_size': 2 ** 31 - 1}, r'shape \(32, 37\), where the config says \(32, 2147483647\)'),
+            ({'vocab_size': 98}, r'\(99, 32\), where the config says \(98, 32\)'),
+            ({'hidden_size': 64}, r'word_embeddings has the shape \(99, 32\)'),
+            ({'max_position_embeddings': 1}, r'position_embeddings has the shape \(17, 32\)'),
+            ({'type_vocab_size': 3}, r'token_type_embeddings has the shape \(2, 32\)')]
+
+
+@pytest.mark.parametrize('changes, words', misfits())
+def test_a_config_that_does_not_fit_is_found_before_anything_is_computed(tmp_path, changes, words):
+    """verify and convert name the variable, both shapes and the file; no memory is asked for."""
+    config, _ = make_release(tmp_path, num_hidden_layers=1)
+    with io.open(os.path.join(str(tmp_path), 'bert_config.json'), 'w') as stream:
+        stream.write(u'%s' % json.dumps(dict(config, **changes)))
+    for ask in (verify, lambda path: convert(path, path + '-there', layout='tensorflow')):
+        with pytest.raises(ValueError, match=words) as caught:
+            ask(str(tmp_path))
+        assert str(tmp_path) in str(caught.value)
+    assert not os.path.exists(str(tmp_path) + '-there')
+
+
+def test_a_head_that_is_not_whole_is_found_by_verify(tmp_path):
+    """Half of the masked language model's head: its missing variable is named, and nothing else is."""
+    config, variables = make_release(tmp_path, num_hidden_layers=1)
+    del variables['cls/predictions/transform/dense/bias']
+    save_checkpoint(os.path.join(str(tmp_path), 'bert_model.ckpt'), variables)
+    with pytest.raises(CheckpointError, match='fit its config: cls/predictions/transform/dense/bias is missing. Use'):
+        verify(str(tmp_path))
+
+
+def test_fill_mask_of_weights_that_are_not_finite(tmp_path):
+    """NaN in a weight is an error that names the model, not a row of "nan%"."""
+    _, variables = make_release(tmp_path, num_hidden_layers=1,
+                                vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] + ['w%d' % i for i in range(94)])
+    variables['cls/predictions/output_bias'] = variables['cls/predictions/output_bias'] * np.float32('nan')
+    save_checkpoint(os.path.join(str(tmp_path), 'bert_model.ckpt'), variables)
+    with pytest.raises(CheckpointError, match='not finite'):
+        fill_mask(str(tmp_path), u'[MASK]')

@@ -10,9 +10,9 @@ from bert4keras.compat import Mapping
 from bert4keras.errors import CheckpointError, some
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.families import (FAMILIES, HEADS, IGNORABLE, UNSUPPORTED, family_of, hugging_face_names,
-                                         is_transposed, strip_transposed)
+                                         is_transposed, layer_variables, strip_transposed)
 
-__all__ = ['ArrayCheckpoint', 'Variables', 'identify', 'open_variables', 'to_layout']
+__all__ = ['ArrayCheckpoint', 'Variables', 'check_fits', 'identify', 'open_variables', 'to_layout']
 
 
 class ArrayCheckpoint(collections.OrderedDict):
@@ -146,6 +146,53 @@ def open_variables(path, config):
     if prefix is None:
         return Variables(checkpoint)
     return Variables(checkpoint, _in_older_spelling(checkpoint, hugging_face_names(config, prefix)))
+
+
+# The shapes of each layer's weights: V vocabulary, E embedding, D hidden, I intermediate, S segments, P positions,
+# W the embeddings' width when they are added, 2 the two answers to "is it the next sentence?".
+LAYER_SHAPES = (
+    ('Embedding-Token', 'VE'), ('Embedding-Segment', 'SW'), ('Embedding-Position', 'PW'), ('Embedding-Norm', 'W W'),
+    ('Embedding-Mapping', 'ED D'), ('Embedding-Projection', 'ED'),
+    ('MultiHeadSelfAttention', 'DD D DD D DD D DD D'), ('MultiHeadSelfAttention-Norm', 'D D'),
+    ('FeedForward', 'DI I ID D'), ('FeedForward-Norm', 'D D'), ('Pooler-Dense', 'DD D'), ('NSP-Proba', 'D2 2'),
+    ('MLM-Dense', 'DW W'), ('MLM-Norm', 'W W'), ('MLM-Proba', 'V'))
+HEAD_LAYERS = {'Pooler-Dense': 'Pooler', 'NSP-Proba': 'NSP', 'MLM-Dense': 'MLM', 'MLM-Norm': 'MLM', 'MLM-Proba': 'MLM'}
+
+
+def expected_shapes(config):
+    """(layer name, Google's name of a variable, ".T" as the layer has it, its shape) of all that a model has."""
+    sizes = {'V': config['vocab_size'], 'E': config['embedding_size'], 'D': config['hidden_size'], '2': 2,
+             'I': config['intermediate_size'], 'S': config['type_vocab_size'], 'P': config['max_position_embeddings']}
+    sizes['W'] = sizes['D' if 'Embedding-Projection' in family_of(config).mapping else 'E']
+    table = dict(LAYER_SHAPES)
+    for layer, names in layer_variables(config).items():
+        for name, axes in zip(names, table[re.sub(r'^Encoder-\d+-', '', layer)].split()):
+            yield layer, name, tuple(sizes[axis] for axis in axes)
+
+
+def check_fits(config, variables, heads=True):
+    """CheckpointError unless a checkpoint has what the config says; found without reading or building anything.
+
+    Args:
+        config: what `read_config` returns.
+        variables: Variables.
+        heads: whether to look at the heads too; one of which some variables are there must have all.
+    """
+    expected = [item for item in expected_shapes(config) if heads or item[0] not in HEAD_LAYERS]
+    begun = {HEAD_LAYERS[layer] for layer, name, _ in expected if layer in HEAD_LAYERS and name in variables}
+    problems = []
+    for layer, name, shape in expected:
+        if name not in variables:
+            if layer not in HEAD_LAYERS or HEAD_LAYERS[layer] in begun:
+                problems.append('%s is missing' % strip_transposed(name))
+        elif variables.shape(name) != shape:
+            problems.append('%s has the shape %s, where the config says %s'
+                            % (strip_transposed(name), variables.shape(name), shape))
+        elif 'float' not in variables.dtype(name):
+            problems.append('%s is of type %s, and no float' % (strip_transposed(name), variables.dtype(name)))
+    if problems:
+        raise CheckpointError('%s does not fit its config: %s. Use the config that belongs to this checkpoint'
+                              % (variables.path, some(problems, 4)))
 
 
 def identify(checkpoint):
