@@ -16,12 +16,21 @@ import json
 import logging
 import os
 import pkgutil
+import re
+import signal
 import sys
 import textwrap
+import threading
 import time
 import warnings
 
+try:
+    import faulthandler
+except ImportError:  # Python 2.7
+    faulthandler = None
+
 from bert4keras import __version__
+from bert4keras.compat import native
 from bert4keras.files import whole_file
 
 __all__ = ['build_parser', 'main', 'parse']
@@ -46,7 +55,7 @@ def embed(args):
         vectors = embed_texts(texts, args)
         if (args.output or '').endswith('.npy'):
             import numpy as np
-            np.save(stream, vectors)
+            np.lib.format.write_array(_Writer(stream), vectors)  # of a real file it would not say what went wrong
             return
         for text, vector in zip(texts, vectors.tolist()):
             # 9 digits are all that a float32 has; plain ASCII is read alike in every locale
@@ -79,10 +88,13 @@ def demo(args):
     say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
     clock = [time.time()]
     model, tokenizer = load_model(path)
+    import numpy as np
     from bert4keras import backend, snippets
     clock.append(time.time())
     # all in one batch: an engine that compiles does it once
     sentences = snippets.normalize(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)))  # [N, D]
+    if not np.isfinite(sentences).all():
+        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % path)
     clock.append(time.time())
     for query in queries:
         vector = snippets.normalize(snippets.embed(model, tokenizer, [query]))[0]  # [D]
@@ -209,6 +221,8 @@ def read_shipped(name):
 def read_lines(path):
     """The lines of a UTF-8 file, or of stdin for "-"; they end at \\n or \\r\\n and nowhere else."""
     if path == '-':
+        if sys.stdin is None:
+            raise ValueError('stdin is closed, from which --input - reads')
         path, data = 'stdin', getattr(sys.stdin, 'buffer', sys.stdin).read()
     else:
         with io.open(path, 'rb') as stream:
@@ -233,6 +247,7 @@ def to_text(data, name):
 def open_output(path):
     """A binary stream: stdout for None, else a file that gets its name only once it is complete."""
     if path is None:
+        require_stdout()
         yield getattr(sys.stdout, 'buffer', sys.stdout)
     else:
         with whole_file(path) as stream:
@@ -242,7 +257,7 @@ def open_output(path):
 @contextlib.contextmanager
 def progress_bar(total):
     """A function to report progress to, which draws after 2 s; None where nobody looks."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
@@ -250,10 +265,42 @@ def progress_bar(total):
         yield bar.update
 
 
-def say(text, stream=None):
-    """Prints a line, at once; what the stream's encoding lacks is escaped."""
-    stream = stream or sys.stdout
+class _Writer(object):
+    """A stream that can do nothing but write."""
+
+    def __init__(self, stream):
+        self.write = stream.write
+
+
+def require_stdout():
+    """An error where stdout is closed: what is written would be lost without a word."""
+    if sys.stdout is None:
+        raise IOError(errno.EBADF, 'is closed', 'stdout')
+
+
+# What a terminal acts on instead of showing it: controls but tab and line feed, and what turns the direction of text.
+CONTROLS = re.compile(u'[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]')
+
+
+def printable(text):
+    """Text, with what a terminal would act on escaped; names in a file may hold anything."""
     text = text.decode('utf-8', 'replace') if isinstance(text, bytes) else text  # Python 2
+    return CONTROLS.sub(lambda found: found.group().encode('unicode_escape').decode('ascii'), text)
+
+
+class Formatter(logging.Formatter):
+    """Warnings, as a terminal can show them."""
+
+    def format(self, record):
+        line = printable(super(Formatter, self).format(record))
+        return line.encode('utf-8') if str is bytes else line
+
+
+def say(text, stream=None):
+    """Prints a line, at once; what the stream's encoding lacks, or a terminal would act on, is escaped."""
+    if stream is None:
+        require_stdout()
+    stream, text = stream or sys.stdout, printable(text)
     encoding = getattr(stream, 'encoding', None) or 'utf-8'
     line = (text + '\n').encode(encoding, 'backslashreplace')
     stream.write(line if str is bytes else line.decode(encoding))
@@ -367,25 +414,73 @@ def parse(argv):
 
 def main(argv=None):
     """Runs a command line, by default that of the process; returns the exit code."""
+    fill_standard_streams()
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter('bert4keras: warning: %(message)s'))
+    handler.setFormatter(Formatter('bert4keras: warning: %(message)s'))
     logging.getLogger('bert4keras').addHandler(handler)
     try:
         try:
-            args = parse(sys.argv[1:] if argv is None else argv)
-            return args.run(args) or 0
+            with tidy_ends():
+                args = parse(sys.argv[1:] if argv is None else argv)
+                return args.run(args) or 0
         finally:
-            sys.stdout.flush()  # here a closed pipe can still be dealt with
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here a closed pipe can still be dealt with
     except tuple(EXIT_CODES) as error:
         return report(error)
     finally:
         logging.getLogger('bert4keras').removeHandler(handler)
 
 
+def fill_standard_streams():
+    """Where stdin, stdout or stderr is closed, keeps its number from becoming that of a file that is opened next.
+
+    `sys` has None for it then, as Python 3 makes it.
+    """
+    for number, name in enumerate(('stdin', 'stdout', 'stderr')):
+        try:
+            os.fstat(number)
+        except EnvironmentError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, None)
+
+
+@contextlib.contextmanager
+def tidy_ends():
+    """Lets a process that is told to end remove what it was writing, and say where it was if memory is gone.
+
+    A model's file that is truncated while it is read ends the process with SIGBUS, of which Python can say
+    no more than "Fatal Python error: Bus error" and where it was.
+    """
+    if faulthandler is not None and sys.stderr is not None and not faulthandler.is_enabled():
+        try:
+            faulthandler.enable()
+        except (EnvironmentError, ValueError):
+            pass  # this stderr is no file
+    known = []
+    if threading.current_thread().name == 'MainThread':  # nobody else may ask for signals
+        for name in ('SIGTERM', 'SIGHUP'):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, end)
+                known.append(number)
+    try:
+        yield
+    finally:
+        for number in known:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def end(number, frame):
+    """Ends the process as a shell would report it, after all that is to be done at an end."""
+    raise SystemExit(128 + number)
+
+
 def report(error):
     """Tells the user of an error, in one line; returns the exit code."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except EnvironmentError:  # what could not be written would be tried again, with a traceback, at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if getattr(error, 'errno', None) == errno.EPIPE:
@@ -394,7 +489,8 @@ def report(error):
         message = error.args[0] if len(error.args) == 1 else str(error)
         if getattr(error, 'filename', None):
             message = '%s: %s' % (error.filename, error.strerror)
-        say('bert4keras: error: ' + ' '.join(message.split()), sys.stderr)
+        if sys.stderr is not None:
+            say('bert4keras: error: ' + ' '.join(native(message).split()), sys.stderr)
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
 
 

@@ -308,7 +308,7 @@ BREAKS = [
     (lambda directory: os.remove(os.path.join(directory, 'bert_config.json')), ['no config']),
     (lambda directory: os.remove(os.path.join(directory, 'bert_model.ckpt.index')), ['no checkpoint']),
     (lambda directory: write(os.path.join(directory, 'vocab.txt'), b'\xff'), ['vocab.txt', 'line 1', 'UTF-8']),
-    (shutil.rmtree, ['no such directory']),
+    (shutil.rmtree, ['there is no directory']),
 ]
 
 
@@ -593,3 +593,94 @@ def test_embed_gives_what_sentence_transformers_gives(run, minilm, tmp_path):
     output = tmp_path / 'out.npy'
     assert run('embed', minilm, '--input', lines, '--output', output, '--normalize', '--batch-size', 5)[0] == 0
     assert np.abs(np.load(str(output)) - theirs).max() < REAL_TOLERANCE
+
+
+# ------------------------------------------------------------------ what a hostile or an unlucky user does
+
+@pytest.mark.skipif(os.name == 'nt', reason='POSIX signals')
+def test_sigterm_cleans_up_like_ctrl_c(tmp_path):
+    """What was being written is removed, and the exit code is what a shell reports of SIGTERM."""
+    process = start('embed', 'model', 'a', '--output', tmp_path / 'out.npy', code=SLEEP)
+    assert process.stdout.readline() == b'ready\n' and os.listdir(str(tmp_path)) != []
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (128 + signal.SIGTERM, b'', b'')
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_signals_are_as_they_were_after_a_command(run):
+    """main may be called by a program that goes on."""
+    before = signal.getsignal(signal.SIGTERM)
+    run('inspect', 'nowhere')
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
+@pytest.mark.parametrize('closed, argv, code, words', [
+    ('0<&-', ['embed', 'm', '--input', '-'], 2, b'stdin'), ('1>&-', ['embed', 'm', 'a'], 2, b'stdout'),
+    ('2>&-', ['embed', 'm', 'a'], 0, b''), ('2>&-', ['inspect', 'nowhere'], 2, b''),
+    ('0<&- 1>&- 2>&-', ['embed', 'm', 'a', '--output', 'out.npy'], 0, b'')])
+def test_closed_standard_streams(tmp_path, closed, argv, code, words):
+    """What was to be read or written there is an error of one line; what does not need them works."""
+    command = '"$@" %s' % closed
+    process = subprocess.Popen(['sh', '-c', command, 'sh', sys.executable, '-c', FAKE] + argv, cwd=str(tmp_path),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(cli.__file__))))
+    err = process.communicate()[1]
+    assert process.returncode == code, err
+    assert words in err and b'Traceback' not in err and b'ignored' not in err
+    assert os.path.exists(str(tmp_path / 'out.npy')) == ('out.npy' in argv)
+    if 'out.npy' in argv:
+        assert np.load(str(tmp_path / 'out.npy')).shape == (1, 3)
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_a_full_disk_says_so_of_an_array_too(run, tmp_path, monkeypatch):
+    """"64000 requested and 15328 written" is what NumPy would say."""
+    monkeypatch.setattr(cli, 'embed_texts', lambda texts, args: np.ones((16000, 3), 'float32'))
+    files_open = io.open
+    monkeypatch.setattr(io, 'open', lambda name, mode='r', **kwargs: files_open(
+        '/dev/full' if str(name).endswith('out.npy') else name, mode, **kwargs))
+    code, out, err = run('embed', 'm', 'a', '--output', tmp_path / 'out.npy')
+    assert (code, out) == (2, '') and err == 'bert4keras: error: %s: No space left on device\n' % (tmp_path / 'out.npy')
+
+
+def test_no_name_in_a_file_acts_on_the_terminal(run, tmp_path, caplog):
+    """Escape sequences in a variable's name are shown, not sent: in a list, an error, a warning."""
+    from bert4keras.checkpoint import save_checkpoint
+    _, variables = make_release(tmp_path, num_hidden_layers=1, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]'] +
+                                ['w%d' % i for i in range(95)])
+    name = u'evil\x1b]0;title\x07\x9b2J\u202e'
+    save_checkpoint(str(tmp_path / 'bert_model.ckpt'), dict(variables, **{name: np.zeros(2)}))
+    shown = '\\x1b]0;title\\x07\\x9b2J\\u202e'
+    code, out, err = run('inspect', tmp_path)
+    assert code == 0 and shown in out and not set(u'\x1b\x07') & set(out + err)
+    code, out, err = run('embed', tmp_path, 'w1')
+    assert code == 0 and shown in err and not set(u'\x1b\x07') & set(out + err)
+    os.remove(str(tmp_path / 'bert_config.json'))
+    os.rename(str(tmp_path / 'bert_model.ckpt.index'), str(tmp_path / 'a\x1b[2J.ckpt.index'))
+    code, out, err = run('inspect', tmp_path)
+    assert code == 2 and 'a\\x1b[2J.ckpt.index' in err and '\x1b' not in err
+
+
+@pytest.mark.skipif(cli.faulthandler is None or not hasattr(signal, 'SIGBUS'), reason='Python 2.7 has no faulthandler')
+def test_a_process_that_dies_of_a_truncated_file_says_so():
+    """SIGBUS, which no Python code can handle, is not without a word."""
+    code = 'import os, signal, sys; from bert4keras import cli; cli.embed_texts = lambda texts, args: os.kill(' \
+           'os.getpid(), signal.SIGBUS); sys.exit(cli.main())'
+    process = start('embed', 'm', 'a', code=code)
+    err = process.communicate()[1]
+    assert process.returncode == -signal.SIGBUS and b'Bus error' in err
+
+
+@pytest.mark.parametrize('name', ['bert_config_a.json', 'bert_config.json'])
+def test_one_of_two_configs_may_be_named(run, release, tmp_path, name):
+    """The error says to name the one that is meant, and the command takes it."""
+    directory = str(tmp_path / 'release')
+    shutil.copytree(release[0], directory)
+    shutil.copy(os.path.join(directory, 'bert_config.json'), os.path.join(directory, 'bert_config_a.json'))
+    code, out, err = run('inspect', directory)
+    assert code == 2 and 'Give the path of the one you mean' in err
+    code, out, err = run('inspect', os.path.join(directory, name))
+    assert code == 0 and re.search(r'^config +.*/%s$' % name, out, re.M)
+    assert run('tokenize', os.path.join(directory, name), 'word1')[0] == 0
