@@ -70,10 +70,11 @@ def read_regular_file(path, limit):
         EnvironmentError: it cannot be read, is no regular file, or is larger; `filename` and `strerror` say so.
     """
     with open_regular_file(path) as stream:
-        data = stream.read(limit + 1) if os.fstat(stream.fileno()).st_size <= limit else b''
-        if len(data) > limit or not data and os.fstat(stream.fileno()).st_size:
-            raise IOError(errno.EFBIG, 'has more than %d bytes, which no such file has' % limit, path)
-        return data
+        size = os.fstat(stream.fileno()).st_size
+        data = stream.read(size + 1) if size <= limit else b''  # Python makes room for what is asked for, at once
+    if size > limit or len(data) > limit:
+        raise IOError(errno.EFBIG, 'has more than %d bytes, which no such file has' % limit, path)
+    return data
 
 
 # ------------------------------------------------------------------ who has a name
