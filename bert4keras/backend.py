@@ -1,261 +1,193 @@
 # -*- coding: utf-8 -*-
-"""The one seam: only this file knows which Keras runs and where the Kerases differ.
+"""The one seam: only this file knows how the versions of Keras differ; which_keras.py says which of them runs.
 
-It offers `keras`, the Keras in use, and `kops`, tensor operations with the names and meanings of
-`keras.ops`. On Keras 3 `kops` IS `keras.ops`; on Keras 2 it is a table of the same names over
-TensorFlow, no larger than what the package uses. Every other divergence is one function below.
-
-Which Keras: with `TF_KERAS=1` it is `tensorflow.keras`, else the package `keras` (2.3 or 3).
-Which engine, for Keras 3: `KERAS_BACKEND`, else the one that keras.json names if it is installed
-(Keras itself writes "tensorflow" into that file at its first import, installed or not), else the
-first installed of tensorflow, jax and torch.
+It offers `keras`, the Keras in use; `IS_KERAS_3`; and `kops`, tensor operations with the names and
+meanings of `keras.ops`. On Keras 3 `kops` IS `keras.ops`; on Keras 2 it is a table of the same names over
+TensorFlow. Every other difference is a method of two classes, `Keras3` and `Keras2`, of which one is
+chosen here, once; its methods are this module's functions.
 """
 from __future__ import absolute_import, division, print_function
 
-import contextlib
-import io
-import json
-import logging
 import math
-import os
 import sys
 
 import numpy as np
 
-ENGINES = ('tensorflow', 'jax', 'torch')
-INSTALL_HINT = ('install one of: pip install "keras>=3" jax | pip install "keras>=3" tensorflow-cpu | '
-                'pip install "keras>=3" torch')
-logger = logging.getLogger(__name__)
+from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
+__all__ = ['ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
+           'describe', 'dtype_name', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group',
+           'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu', 'set_values', 'untouched_zeros',
+           'variable_dtype']
 
-def _is_installed(name):
-    """Whether the top-level module `name` can be found, without importing it."""
-    try:
-        from importlib.util import find_spec
-    except ImportError:  # Python 2
-        from pkgutil import find_loader as find_spec
-    return name in sys.modules or find_spec(name) is not None
-
-
-def _configured_engine():
-    """The engine named by keras.json, or None where there is no such file."""
-    home = os.environ.get('KERAS_HOME', os.path.join(os.path.expanduser('~'), '.keras'))
-    try:
-        with io.open(os.path.join(home, 'keras.json'), encoding='utf-8') as stream:
-            settings = json.load(stream)
-    except (IOError, OSError, ValueError):
-        return None  # missing, unreadable or not JSON: Keras ignores it or says so itself
-    if not isinstance(settings, dict):
-        raise ImportError('%s holds a JSON %s, not an object with fields, and Keras cannot start: mend or remove it'
-                          % (stream.name, type(settings).__name__))
-    return settings.get('backend')
-
-
-def _choose_engine():
-    """Sets KERAS_BACKEND before Keras is imported, where nobody has chosen an engine."""
-    if 'keras' in sys.modules or os.environ.get('KERAS_BACKEND'):
-        return
-    configured = _configured_engine()
-    if configured is not None and (configured not in ENGINES or _is_installed(configured)):
-        return
-    for engine in ENGINES:
-        if _is_installed(engine):
-            if configured is not None:
-                logger.info('keras.json names %s, which is not installed: using %s', configured, engine)
-            os.environ['KERAS_BACKEND'] = engine
-            return
-    raise ImportError('Keras needs an engine and none of %s is installed; %s'
-                      % (', '.join(ENGINES), INSTALL_HINT))
-
-
-def _import_keras():
-    """Returns the Keras module to use; see the module's docstring for the rule."""
-    _configured_engine()  # raises where no Keras could start
-    if os.environ.get('TF_KERAS', '0') not in ('', '0'):
-        if not _is_installed('tensorflow'):
-            raise ImportError('TF_KERAS=1 asks for the Keras inside TensorFlow, which is not installed: pip install '
-                              'tensorflow-cpu, or unset TF_KERAS')
-        from tensorflow import keras
-        return keras
-    if not _is_installed('keras'):
-        raise ImportError('no Keras is installed; %s. To use the Keras inside TensorFlow, set TF_KERAS=1'
-                          % INSTALL_HINT)
-    _choose_engine()
-    import keras
-    if not hasattr(keras, 'ops') and keras.backend.backend() != 'tensorflow':
-        raise ImportError('Keras 2 runs on %s here; bert4keras needs it on TensorFlow: set KERAS_BACKEND='
-                          'tensorflow' % keras.backend.backend())
-    return keras
-
-
-keras = _import_keras()
-_KERAS_3 = hasattr(keras, 'ops')
+keras = import_keras()
+IS_KERAS_3 = hasattr(keras, 'ops')
+_ON_TENSORFLOW = keras.backend.backend() == 'tensorflow'
 # of the files that `model.save` writes and every engine of that Keras opens
-MODEL_SUFFIX = '.keras' if _KERAS_3 else '.h5'
+MODEL_SUFFIX = '.keras' if IS_KERAS_3 else '.h5'
 
 
 # ------------------------------------------------------------------ operations
 
-if _KERAS_3:
+class TensorFlowOps(object):
+    """On Keras 2: operations of `keras.ops`, for BERT and for people who change it, over TensorFlow 1.13 to 2.21."""
+
+    def concatenate(self, xs, axis=0):
+        return tf.concat(xs, axis)
+
+    def repeat(self, x, repeats, axis):
+        """Each entry of the axis, from 0, `repeats` (an int) times in a row."""
+        shape = list(kops.shape(x))
+        copies = tf.tile(tf.expand_dims(x, axis + 1), [1] * (axis + 1) + [repeats] + [1] * (len(shape) - axis - 1))
+        return tf.reshape(copies, shape[:axis] + [shape[axis] * repeats] + shape[axis + 1:])
+
+    def shape(self, x):
+        """The shape as a tuple: an int where it is known, else a scalar tensor."""
+        dynamic = tf.shape(x)
+        return tuple(dynamic[axis] if size is None else size for axis, size in enumerate(x.shape.as_list()))
+
+    def where(self, condition, x, y):
+        """`x` where the condition holds, else `y`, a number or a tensor; both are broadcast to `x`."""
+        # tf.where of TensorFlow 1 wants three equal shapes
+        condition = tf.logical_and(condition, tf.ones_like(x, dtype=tf.bool))
+        y = tf.cast(y, x.dtype)
+        return tf.where(condition, x, y + tf.zeros_like(x) if y.shape.ndims else tf.fill(tf.shape(x), y))
+
+
+if IS_KERAS_3:
     kops = keras.ops
 else:
     import tensorflow as tf
-
-    class kops(object):
-        """The operations of `keras.ops` that the package uses, over TensorFlow 1.13 to 2.21."""
-
-        arange = staticmethod(tf.range)
-        cast = staticmethod(tf.cast)
-        equal = staticmethod(tf.equal)
-        erf = staticmethod(tf.math.erf)
-        expand_dims = staticmethod(tf.expand_dims)
-        logical_and = staticmethod(tf.logical_and)
-        logical_not = staticmethod(tf.logical_not)
-        logical_or = staticmethod(tf.logical_or)
-        matmul = staticmethod(tf.matmul)
-        max = staticmethod(keras.backend.max)
-        maximum = staticmethod(tf.maximum)
-        mean = staticmethod(keras.backend.mean)
-        minimum = staticmethod(tf.minimum)
-        not_equal = staticmethod(tf.not_equal)
-        power = staticmethod(tf.pow)
-        relu = staticmethod(tf.nn.relu)
-        reshape = staticmethod(tf.reshape)
-        rsqrt = staticmethod(tf.math.rsqrt)
-        sigmoid = staticmethod(tf.math.sigmoid)
-        softmax = staticmethod(tf.nn.softmax)
-        sqrt = staticmethod(tf.sqrt)
-        square = staticmethod(tf.square)
-        take = staticmethod(tf.gather)
-        tanh = staticmethod(tf.math.tanh)
-        transpose = staticmethod(tf.transpose)
-
-        @staticmethod
-        def shape(x):
-            """The shape as a tuple: an int where it is known, else a scalar tensor."""
-            dynamic = tf.shape(x)
-            return tuple(dynamic[axis] if size is None else size
-                         for axis, size in enumerate(x.shape.as_list()))
-
-        @staticmethod
-        def where(condition, x, y):
-            """`x` where the condition holds, else the number `y`; the condition is broadcast to `x`."""
-            # tf.where of TensorFlow 1 wants three equal shapes
-            condition = tf.logical_and(condition, tf.ones_like(x, dtype=tf.bool))
-            return tf.where(condition, x, tf.fill(tf.shape(x), tf.cast(y, x.dtype)))
+    kops = TensorFlowOps()
+    for _module, _names in (
+            (tf, 'abs cast cos einsum equal exp expand_dims logical_and logical_not logical_or matmul maximum minimum '
+                 'not_equal ones_like reshape sin sqrt square stack tile transpose zeros_like'),
+            (tf.math, 'erf log rsqrt sigmoid tanh'), (tf.nn, 'relu softmax'), (keras.backend, 'max mean sum')):
+        for _name in _names.split():
+            setattr(kops, _name, getattr(_module, _name))
+    kops.arange, kops.power, kops.take = tf.range, tf.pow, tf.gather
 
 
-def gather(table, ids):
-    """Rows of a table by id.
+# ------------------------------------------------------------------ the differences
 
-    Args:
-        table: float tensor or variable, [V, E].
-        ids: integer tensor of any shape, values in [0, V).
+class Keras3(object):
+    """Keras 3, on any engine. `Keras2` has the same methods."""
 
-    Returns:
-        float tensor, shape of ids + [E].
-    """
-    if _KERAS_3 and keras.backend.backend() == 'tensorflow':
-        # There the gradient of a gather stays a sparse update, and the optimizers of Keras 3 apply
+    def gather(self, table, ids):
+        """Rows of a table by id.
+
+        Args:
+            table: float tensor or variable, [V, E].
+            ids: integer tensor of any shape, values in [0, V).
+
+        Returns:
+            float tensor, shape of ids + [E].
+        """
+        # On TensorFlow the gradient of a gather stays a sparse update, and the optimizers of Keras 3 apply
         # duplicate ids of it one by one: training then differs from every other engine.
-        table = table * 1.0
-    return kops.take(table, ids, axis=0)
+        return kops.take(table * 1.0 if _ON_TENSORFLOW else table, ids, axis=0)
 
+    def gelu(self, x, approximate):
+        """The Gaussian error linear unit (https://arxiv.org/abs/1606.08415) of a float tensor.
 
-def gelu(x, approximate):
-    """The Gaussian error linear unit (https://arxiv.org/abs/1606.08415) of a float tensor.
-
-    By the error function, or (approximate=True) by the tanh formula of the paper.
-    """
-    if _KERAS_3 and keras.backend.backend() != 'tensorflow':
+        By the error function, or (approximate=True) by the tanh formula of the paper.
+        """
+        if _ON_TENSORFLOW:  # its own is by erfc: twice as slow, and tf2onnx does not know it
+            return Keras2().gelu(x, approximate)
         return kops.gelu(x, approximate=approximate)  # on PyTorch one kernel, in a quarter of the time
-    if approximate:
-        return 0.5 * x * (1.0 + kops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
-    # On TensorFlow that of Keras 3 is by erfc: twice as slow, and tf2onnx does not know it.
-    return 0.5 * x * (1.0 + kops.erf(x * math.sqrt(0.5)))
 
-
-# ------------------------------------------------------------------ layers
-
-def register(cls):
-    """Class decorator: makes `load_model` find a layer of ours, and only ever ours, by its name."""
-    saving = getattr(keras, 'saving', keras.utils)
-    package_qualified = getattr(saving, 'register_keras_serializable',
-                                getattr(keras.utils, 'register_keras_serializable', None))
-    # The bare name too: files of the Kerases that cannot qualify hold it. It is one that Keras lacks.
-    keras.utils.get_custom_objects()[cls.__name__] = cls
-    return package_qualified(package='bert4keras')(cls) if package_qualified else cls
-
-
-def custom_object(name):
-    """The custom object registered as `name`, scopes included (`load_model` opens one), or None."""
-    for module in (getattr(keras, 'saving', None), keras.utils):
-        if hasattr(module, 'get_registered_object'):
-            return module.get_registered_object(name)
-    return keras.utils.get_custom_objects().get(name)
-
-
-def _policy():
-    """The process-wide dtype policy, or None on a Keras that has none."""
-    if _KERAS_3:
+    def policy(self):
+        """The dtype policy of the process, or None on a Keras that has none."""
         return keras.config.dtype_policy()
-    global_policy = getattr(getattr(keras, 'mixed_precision', None), 'global_policy', None)
-    return global_policy() if global_policy else None
+
+    def variable_dtype(self, layer):
+        """The dtype, a name, of the weights that `layer` is to create."""
+        return layer.variable_dtype
+
+    def untouched_zeros(self, shape, dtype=None):
+        """An initializer of weights about to be loaded: on JAX it takes no time, and no memory until they are read."""
+        return kops.convert_to_tensor(_aligned_zeros(shape, dtype), dtype=dtype)
+
+    def get_values(self, variables):
+        """The values of Keras variables, as a list of NumPy arrays."""
+        return [kops.convert_to_numpy(variable) for variable in variables]
+
+    def set_values(self, pairs):
+        """Assigns (variable, array) pairs, read one at a time where that Keras can."""
+        for variable, value in pairs:
+            # a copy: JAX would go on using the mapped file, whatever becomes of it
+            copy = _aligned_zeros(value.shape, value.dtype)
+            copy[...] = value
+            variable.assign(copy)
+
+    def dtype_name(self, tensor):
+        """The dtype of a tensor or variable, a name."""
+        return keras.backend.standardize_dtype(tensor.dtype)
+
+    def recomputed(self, make):
+        """The layer that `make()` returns, which keeps no activations for the gradient but computes them again."""
+        with keras.RematScope(mode='full'):
+            return make()
+
+    def dense(self, gradient, like, indices=None):
+        """A gradient as a tensor, where TensorFlow gives that of a gather as rows of the variable `like`."""
+        # adding is what sums rows that are there twice
+        return kops.add(kops.zeros_like(like), gradient) if _ON_TENSORFLOW else gradient
+
+    def describe(self):
+        """One line for people: which Keras runs on which engine, with their versions."""
+        engine = keras.backend.backend()
+        version = sys.modules[engine].__version__ if engine in sys.modules else ''
+        return 'Keras %s on %s %s' % (keras.__version__, engine, version)
 
 
-def default_dtype():
-    """What a layer of ours passes as `dtype` when the user gave none.
+class Keras2(object):
+    """Keras 2.3 and tf.keras, on TensorFlow: what each method is for, `Keras3` says."""
 
-    None lets Keras apply its policy. Kerases without policies infer the dtype from the first inputs,
-    which are integer ids here, so there it is the default float.
-    """
-    return None if _policy() else keras.backend.floatx()
+    untouched_zeros = 'zeros'  # in a graph of TensorFlow 1 arrays would be constants
 
+    def gather(self, table, ids):
+        return kops.take(table, ids, axis=0)
 
-def full_precision_dtype():
-    """`default_dtype()`, but float32 where the policy computes in float16 or bfloat16."""
-    low = _policy() and _policy().compute_dtype in ('float16', 'bfloat16')
-    return 'float32' if low else default_dtype()
+    def gelu(self, x, approximate):
+        if approximate:
+            return 0.5 * x * (1.0 + kops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+        return 0.5 * x * (1.0 + kops.erf(x * math.sqrt(0.5)))
 
+    def policy(self):
+        global_policy = getattr(getattr(keras, 'mixed_precision', None), 'global_policy', None)
+        return global_policy() if global_policy else None
 
-def variable_dtype(layer):
-    """The dtype, a name, of the weights that `layer` is to create."""
-    return layer.variable_dtype if _KERAS_3 else (layer.dtype or keras.backend.floatx())
+    def variable_dtype(self, layer):
+        return layer.dtype or keras.backend.floatx()
 
+    def get_values(self, variables):
+        return keras.backend.batch_get_value(list(variables))
 
-def compute_dtype(layer):
-    """The dtype, a name, that `layer` computes in."""
-    for attribute in ('compute_dtype', '_compute_dtype'):
-        if getattr(layer, attribute, None):
-            return getattr(layer, attribute)
-    return variable_dtype(layer)
+    def set_values(self, pairs):
+        keras.backend.batch_set_value([(variable, np.asarray(value)) for variable, value in pairs])
 
+    def dtype_name(self, tensor):
+        return tensor.dtype.base_dtype.name
 
-_skipped_layers = frozenset()
+    def recomputed(self, make):
+        raise ValueError('this Keras, %s, cannot compute activations again for the gradient; Keras 3 can. '
+                         'Use smaller batches here' % describe())
 
+    def dense(self, gradient, like, indices=None):
+        if indices is not None:
+            gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
+        return tf.convert_to_tensor(gradient)
 
-@contextlib.contextmanager
-def skip_initialization(layer_names):
-    """Layers of these names get zeros for initial weights: they are about to be loaded."""
-    global _skipped_layers
-    before, _skipped_layers = _skipped_layers, frozenset(layer_names)
-    try:
-        yield
-    finally:
-        _skipped_layers = before
-
-
-def initializer(layer, wanted):
-    """The initializer `wanted`, or zeros for a layer that `skip_initialization` names."""
-    if layer.name not in _skipped_layers:
-        return wanted
-    # in a graph of TensorFlow 1 arrays would be constants
-    return _untouched_zeros if _KERAS_3 else 'zeros'
+    def describe(self):
+        name = 'Keras %s' % keras.__version__ if keras.__name__ == 'keras' else 'tf.keras'
+        return '%s on tensorflow %s' % (name, tf.__version__)
 
 
-def _untouched_zeros(shape, dtype=None):
-    """Zeros as a tensor; on JAX they take neither time nor memory before they are looked at."""
-    return kops.convert_to_tensor(_aligned_zeros(shape, dtype), dtype=dtype)
+_seam = Keras3() if IS_KERAS_3 else Keras2()
+gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed, _seam.describe
+variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
+get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 
 
 def _aligned_zeros(shape, dtype):
@@ -265,43 +197,6 @@ def _aligned_zeros(shape, dtype):
     space = np.zeros(size + 64, 'uint8')
     start = -space.ctypes.data % 64
     return space[start:start + size].view(dtype).reshape(shape)
-
-
-# ------------------------------------------------------------------ variables
-
-def get_values(variables):
-    """The values of Keras variables, as a list of NumPy arrays."""
-    if _KERAS_3:
-        return [kops.convert_to_numpy(variable) for variable in variables]
-    return keras.backend.batch_get_value(list(variables))
-
-
-def set_values(pairs):
-    """Assigns (variable, array) pairs, read one at a time where that Keras can."""
-    if _KERAS_3:
-        for variable, value in pairs:
-            # a copy: JAX would go on using the mapped file, whatever becomes of it
-            copy = _aligned_zeros(value.shape, value.dtype)
-            copy[...] = value
-            variable.assign(copy)
-    else:
-        keras.backend.batch_set_value([(variable, np.asarray(value)) for variable, value in pairs])
-
-
-def dtype_name(tensor):
-    """The dtype of a tensor or variable, a name."""
-    return keras.backend.standardize_dtype(tensor.dtype) if _KERAS_3 else tensor.dtype.base_dtype.name
-
-
-# ------------------------------------------------------------------ what optimizers need
-
-def dense(gradient, like, indices=None):
-    """A gradient as a tensor, where TensorFlow gives that of a gather as rows of the variable `like`."""
-    if _KERAS_3:  # adding is what sums rows that are there twice
-        return kops.add(kops.zeros_like(like), gradient) if keras.backend.backend() == 'tensorflow' else gradient
-    if indices is not None:
-        gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
-    return tf.convert_to_tensor(gradient)
 
 
 def group(operations):
@@ -314,7 +209,48 @@ def after(tensors):
     return tf.control_dependencies(tensors)
 
 
-# ------------------------------------------------------------------ defaults of this process
+# ------------------------------------------------------------------ the same on every Keras
+
+def register(cls):
+    """Class decorator: makes `load_model` find a layer of ours, and only ever ours, by its name."""
+    saving = getattr(keras, 'saving', keras.utils)
+    package_qualified = getattr(saving, 'register_keras_serializable',
+                                getattr(keras.utils, 'register_keras_serializable', None))
+    # The bare name too: files of a Keras that cannot qualify hold it. It is one that Keras lacks.
+    keras.utils.get_custom_objects()[cls.__name__] = cls
+    return package_qualified(package='bert4keras')(cls) if package_qualified else cls
+
+
+def custom_object(name):
+    """The custom object registered as `name`, scopes included (`load_model` opens one), or None."""
+    for module in (getattr(keras, 'saving', None), keras.utils):
+        if hasattr(module, 'get_registered_object'):
+            return module.get_registered_object(name)
+    return keras.utils.get_custom_objects().get(name)
+
+
+def default_dtype():
+    """What a layer of ours passes as `dtype` when the user gave none.
+
+    None lets Keras apply its policy. A Keras without policies infers the dtype from the first inputs,
+    which are integer ids here, so there it is the default float.
+    """
+    return None if _seam.policy() else keras.backend.floatx()
+
+
+def full_precision_dtype():
+    """`default_dtype()`, but float32 where the policy computes in float16 or bfloat16."""
+    low = _seam.policy() and _seam.policy().compute_dtype in ('float16', 'bfloat16')
+    return 'float32' if low else default_dtype()
+
+
+def compute_dtype(layer):
+    """The dtype, a name, that `layer` computes in."""
+    for attribute in ('compute_dtype', '_compute_dtype'):
+        if getattr(layer, attribute, None):
+            return getattr(layer, attribute)
+    return variable_dtype(layer)
+
 
 _gelu = 'erf'
 
@@ -335,13 +271,3 @@ def set_gelu(version):
 def get_gelu():
     """The GELU, 'erf' or 'tanh', of models built from now on; see `set_gelu`."""
     return _gelu
-
-
-def describe():
-    """One line for people: which Keras runs on which engine, with their versions."""
-    if _KERAS_3:
-        engine = keras.backend.backend()
-        version = sys.modules[engine].__version__ if engine in sys.modules else ''
-        return 'Keras %s on %s %s' % (keras.__version__, engine, version)
-    name = 'Keras %s' % keras.__version__ if keras.__name__ == 'keras' else 'tf.keras'
-    return '%s on tensorflow %s' % (name, tf.__version__)

@@ -1,146 +1,178 @@
 # -*- coding: utf-8 -*-
-"""The model, whole, in one module: BERT and ALBERT, their variants, and how official weights get in and out.
+"""The model, whole, in one module: BERT and ALBERT, their variants, and the hooks to change them by.
 
-Read `BertModel` top to bottom; to change its inside, subclass it and override one of
+Read `BertModel` top to bottom; to change its inside, subclass it, override one or more of these, and it
+still loads official weights:
 
+    inputs()                                    the Inputs; the first two are the ids
+    run(token_ids, segment_ids)                 from the ids to the outputs, without Input and Model
+    embed(token_ids, segment_ids)               ids to embeddings
+    more_embeddings(x)                          what to add to them, before their norm
     attention_mask(token_ids, segment_ids)      which position sees which
     transformer_block(x, mask, index)           the inside of block `index`
-    after_block(x, index)                       what happens behind each block
+    half(x, name, index, function)              one half of a block: norm(x + function(x))
+    attention(x, mask, name, index)             the first half's function
+    attention_inputs(x, name, index)            what a BertSelfAttention of yours needs more than x and mask
+    feed_forward(x, name, index)                the second half's function
+    add_and_norm(x, y, name)                    what follows each function: norm(x + dropout(y))
+    after_block(x, index)                       what happens after each block
+    outputs(x, table)                           the heads
     variable_names()                            which layer holds which variable of the checkpoint
 
-and it still loads official weights. The layers' names are those of keras-bert where it has them.
+`layer_classes = {BertSelfAttention: Mine}` swaps a class of layers.py wherever it is used. The layers'
+names are those of keras-bert where it has them.
 
 An ALBERT is the same model with one block, applied again and again: its layers are called Encoder-1-...
-whatever the index. What else it has of its own stands in `embed`.
+whatever the index. What else it has of its own is in `embed`. How weights get in and out is weights.py.
 
-Shapes: B batch, T tokens, D hidden, E embedding, V vocabulary.
+Shapes: B batch, T tokens, D hidden, E embedding, N heads, V vocabulary.
 """
 from __future__ import absolute_import, division, print_function
 
 import collections
-import logging
 import os
-import re
 
-import numpy as np
-
-from bert4keras import backend
+from bert4keras import backend, graph
 from bert4keras.backend import keras
-from bert4keras.compat import fspath
-from bert4keras.errors import CheckpointError, ConfigError, VocabularyError, some
-from bert4keras.files import copy_file, move_files, temporary_directory
+from bert4keras.errors import ConfigError
 from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
                                BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
                                BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
-from bert4keras.release.checkpoint import save_checkpoint
 from bert4keras.release.config import activation_name, read_config
-from bert4keras.release.directory import find_release, release_among, write_release
-from bert4keras.release.families import (HEAD_ARGUMENTS, family_of, is_transposed, layer_variables,
-                                         strip_transposed)
-from bert4keras.release.variables import open_variables, to_layout
-from bert4keras.tokenizer import load_vocab, save_vocab
+from bert4keras.release.directory import find_release
+from bert4keras.release.families import family_of
+from bert4keras.release.variables import open_variables
+from bert4keras.weights import OfficialWeights, check_keep_words
 
-logger = logging.getLogger(__name__)
+__all__ = ['APPLICATIONS', 'Bert4LM', 'Bert4Seq2seq', 'BertModel', 'build_bert_model', 'load_pretrained_model']
 
 
-class BertModel(object):
+class BertModel(OfficialWeights):
     """BERT, or the ALBERT that the config is of, as a Keras model of token ids and segment ids.
 
     Args:
-        config: path of the config file, or a mapping with its fields; see `families.read_config`.
-        with_pool: whether to put out the pooled vector of the first token, [B, D].
-        with_nsp: whether to put out the next sentence's probabilities [B, 2] in its stead.
-        with_mlm: whether to put out the masked language model's probabilities [B, T, V].
+        config: path of the config file, or a mapping with its fields, see `families.read_config`; or the
+            directory of a release, whose weights `build` loads.
+        with_pool: whether to return the pooled vector of the first token, [B, D].
+        with_nsp: whether to return the next sentence's probabilities [B, 2] instead of it.
+        with_mlm: whether to return the masked language model's probabilities [B, T, V]; the applications
+            'lm' and 'seq2seq' always do. Each of the three can be 'linear', too, for what comes before
+            tanh or softmax.
         keep_words: sequence of token ids, or None for all: the vocabulary to keep, in its new order.
             V is then its length, and the model's token ids are positions in it.
         gelu: 'erf', 'tanh' or None (what `backend.set_gelu` says): the GELU that the config's
             `hidden_act: gelu` means.
+        application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM), see `BertAttentionMask`; None for the
+            class attribute.
+        layer_classes: {class of layers.py: the class to use instead}; None for the class attribute.
+        prefix: str that the names of all layers and inputs begin with, for a second stack in one model.
+        shared: {name without prefix: layer} to use as they are, such as some of another stack's `layers`.
+        return_attention: whether to return, after the rest, each block's attention [B, N, T, T].
 
     Attributes:
         config: dict, the checked config.
         family: the `families.Family` that the config is of.
         model: the Keras model, once `build` was called. Inputs [token ids, segment ids], int [B, T];
             output the last hidden states [B, T, D], or the heads that were asked for.
+        layers: OrderedDict {name without prefix: layer} of what `layer` made.
+        attentions: list of the attention [B, N, T, T] of each block, with `return_attention`.
+        unread: what the checkpoint had besides, once one was loaded; see `load_weights_from_checkpoint`.
     """
 
     application = 'encoder'
+    layer_classes = {}
 
-    def __init__(self, config, with_pool=False, with_nsp=False, with_mlm=False, keep_words=None, gelu=None):
+    def __init__(self, config, with_pool=False, with_nsp=False, with_mlm=False, keep_words=None, gelu=None,
+                 application=None, layer_classes=None, prefix='', shared=None, return_attention=False):
+        if hasattr(self, 'put_out'):
+            raise ValueError('%s has a method put_out, which is called outputs now: rename it' % type(self).__name__)
+        self.checkpoint_path, self.unread = None, None
+        if not hasattr(config, 'keys') and os.path.isdir(config):
+            config, self.checkpoint_path, _ = find_release(config)
         self.config = read_config(config)
         self.family = family_of(self.config)
-        if with_mlm and self.config.get('tie_word_embeddings') is False:
+        if application not in (None, self.application) and self.application != 'encoder':
+            raise ValueError('%s is for application=%r, not %r' % (type(self).__name__, self.application, application))
+        self.application = application or self.application
+        if self.application not in ('encoder', 'lm', 'seq2seq'):
+            raise ValueError('application must be one of encoder, lm, seq2seq, not %r' % (self.application,))
+        for name, value in (('with_pool', with_pool), ('with_nsp', with_nsp), ('with_mlm', with_mlm)):
+            if not isinstance(value, bool) and value != 'linear':
+                raise ValueError("%s must be True, False or 'linear', not %r" % (name, value))
+        self.with_pool, self.with_nsp = with_pool, with_nsp
+        self.with_mlm = with_mlm or self.application != 'encoder'
+        if self.with_mlm and self.config.get('tie_word_embeddings') is False:
             raise ConfigError('the config has tie_word_embeddings = False, but the head of with_mlm=True is tied '
                               'to the word embeddings; build without it')
-        self.with_pool, self.with_nsp, self.with_mlm = with_pool, with_nsp, with_mlm
         self.keep_words = check_keep_words(keep_words, self.config)
         if gelu is None and self.config['hidden_act'] == 'gelu':
             gelu = backend.get_gelu()
         self.activation = activation_name(self.config['hidden_act'], gelu)
-        self.model = None
-        self._layers = {}
-
-    @classmethod
-    def from_keras_model(cls, model):
-        """The BertModel around a Keras model that one built, such as a saved model that was loaded.
-
-        Args:
-            model: Keras model with the layers of `build`; others on top of them do not matter.
-
-        Returns:
-            BertModel with its config read off the layers, able to load and save checkpoints.
-
-        Raises:
-            ValueError: the model lacks a layer of a BERT.
-        """
-        layers = {layer.name: layer for layer in model.layers}
-        needed = ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position', 'Embedding-Norm',
-                  'Attention-Mask', 'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward']
-        missing = [name for name in needed if name not in layers]
-        if missing:
-            raise ValueError('the model %s is no BERT of ours: it has no layer %s' % (model.name, missing[0]))
-        token, segment, position, norm, mask, attention, inner = [layers[name] for name in needed]
-        hidden_act = HIDDEN_ACTS.get(inner.activation, inner.activation)
-        mapping = layers.get('Embedding-Mapping', layers.get('Embedding-Projection'))
-        config = {'vocab_size': token.vocab_size, 'embedding_size': token.embedding_size,
-                  'hidden_size': mapping.units if mapping else token.embedding_size,
-                  'type_vocab_size': segment.type_vocab_size, 'num_hidden_layers': count_blocks(model),
-                  'max_position_embeddings': position.max_position_embeddings,
-                  'num_attention_heads': attention.num_attention_heads,
-                  'intermediate_size': inner.intermediate_size, 'hidden_act': hidden_act,
-                  'hidden_dropout_prob': getattr(layers.get('Embedding-Dropout'), 'rate', 0.0),
-                  'attention_probs_dropout_prob': attention.dropout_rate, 'layer_norm_eps': norm.epsilon,
-                  'initializer_range': token.initializer_range, 'pad_token_id': mask.pad_token_id,
-                  'model_type': {'Embedding-Mapping': 'albert', 'Embedding-Projection': 'albert_zh'}.get(
-                      mapping and mapping.name, 'bert')}
-        gelu = 'erf' if hidden_act == 'gelu' else None
-        bert = cls(config, with_pool='Pooler-Dense' in layers, with_nsp='NSP-Proba' in layers,
-                   with_mlm='MLM-Proba' in layers, gelu=gelu)
-        bert.application, bert.model = mask.application, model
-        return bert
+        self.layer_classes = dict(self.layer_classes if layer_classes is None else layer_classes)
+        self.prefix, self.return_attention = prefix, return_attention
+        self.model, self.attentions, self.loading = None, [], frozenset()
+        self.layers, self.requests = collections.OrderedDict(shared or {}), {}
 
     # -------------------------------------------------------------- the graph
 
     def build(self):
-        """Builds `self.model`, with random weights, and returns it."""
-        token_ids = keras.layers.Input(shape=(None,), dtype='int32', name='Input-Token')  # [B, T]
-        segment_ids = keras.layers.Input(shape=(None,), dtype='int32', name='Input-Segment')  # [B, T]
+        """Builds `self.model`, with the weights of its directory or random ones, and returns it."""
+        variables = None
+        if self.checkpoint_path is not None:
+            variables = open_variables(self.checkpoint_path, self.config)  # before the work of building
+            if type(self) in APPLICATIONS.values() and not self.layer_classes:
+                self.check_variables(variables)
+            self.loading = frozenset(self.variable_names())
+        inputs = self.inputs()
+        self.model = keras.models.Model(inputs, self.run(*inputs[:2]))
+        if variables is not None:
+            self.load_weights_from_checkpoint(variables)
+        return self.model
+
+    def inputs(self):
+        """The model's Input tensors: token ids and segment ids, int [B, T]; what `run` is not given may follow."""
+        return [keras.layers.Input(shape=(None,), dtype='int32', name=self.prefix + name)
+                for name in ('Input-Token', 'Input-Segment')]
+
+    def run(self, token_ids, segment_ids):
+        """The graph from the ids, int [B, T], to what `outputs` returns; for ids of a graph of your own, too."""
+        self.attentions = []
         x, table = self.embed(token_ids, segment_ids)
         mask = self.attention_mask(token_ids, segment_ids)
         for index in range(self.config['num_hidden_layers']):
             x = self.transformer_block(x, mask, index)
             x = self.after_block(x, index)
-        self.model = keras.models.Model([token_ids, segment_ids], self.put_out(x, table))
-        return self.model
+        outputs = self.outputs(x, table)
+        if not self.return_attention:
+            return outputs
+        return (list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]) + self.attentions
 
     def layer(self, cls, name, **arguments):
-        """The layer called `name`, made at the first call, the same one afterwards (so it is shared)."""
-        if name not in self._layers:
+        """The layer called `name`, made at the first call, the same one afterwards (so it is shared).
+
+        Args:
+            cls: its class; `layer_classes` may say another. A BertLayer gets the config's initializer_range,
+                a BertLayerNorm its epsilon too, unless they are among the arguments.
+            name: str, without `prefix`.
+            **arguments: of the class.
+
+        Raises:
+            ValueError: it was made with another class or other arguments; the message shows both.
+        """
+        cls = self.layer_classes.get(cls, cls)
+        if issubclass(cls, BertLayer):
+            arguments.setdefault('initializer_range', self.config['initializer_range'])
+        if issubclass(cls, BertLayerNorm):
+            arguments.setdefault('epsilon', self.config['layer_norm_eps'])
+        if name not in self.layers:
+            made = self.layers[name] = cls(name=self.prefix + name, **arguments)
             if issubclass(cls, BertLayer):
-                arguments.setdefault('initializer_range', self.config['initializer_range'])
-            if cls is BertLayerNorm:
-                arguments.setdefault('epsilon', self.config['layer_norm_eps'])
-            self._layers[name] = cls(name=name, **arguments)
-        return self._layers[name]
+                made.loading = made.name in self.loading
+        before = self.requests.setdefault(name, (type(self.layers[name]), arguments))
+        if not graph.same_request(before, (cls, arguments)):
+            raise ValueError('layer %s was asked for as %s and now as %s: give one of the two another name'
+                             % (name, graph.as_call(*before), graph.as_call(cls, arguments)))
+        return self.layers[name]
 
     def dropout(self, x, name):
         """Dropout at the config's rate for hidden states; no layer where the rate is 0."""
@@ -153,7 +185,7 @@ class BertModel(object):
         vocab_size = config['vocab_size'] if self.keep_words is None else len(self.keep_words)
         x, table = self.layer(BertTokenEmbedding, 'Embedding-Token', vocab_size=vocab_size,
                               embedding_size=config['embedding_size'])(token_ids)
-        if 'Embedding-Projection' in self.family.mapping:  # the whole table is needed by the MLM head only
+        if self.family.embedding == 'projected':  # the whole table is needed by the MLM head only
             project = self.map_embeddings('Embedding-Projection', use_bias=False)
             x, table = project(x), project(table)  # [B, T, D], [V, D]
         segments = self.layer(BertSegmentEmbedding, 'Embedding-Segment',
@@ -161,16 +193,18 @@ class BertModel(object):
         x = self.add(x, segments, 'Embedding-Token-Segment')
         x = self.layer(BertPositionEmbedding, 'Embedding-Position',
                        max_position_embeddings=config['max_position_embeddings'])(x)
-        x = self.layer(BertLayerNorm, 'Embedding-Norm')(x)
+        x = self.layer(BertLayerNorm, 'Embedding-Norm')(self.more_embeddings(x))
         x = self.dropout(x, 'Embedding-Dropout')
-        if 'Embedding-Mapping' in self.family.mapping:
-            x = self.map_embeddings('Embedding-Mapping')(x)
-        return x, table
+        return self.map_embeddings('Embedding-Mapping')(x) if self.family.embedding == 'mapped' else x, table
 
     def map_embeddings(self, name, **arguments):
         """The layer [..., E] -> [..., D] of a family whose embeddings are narrower than its blocks."""
         return self.layer(BertDense, name, units=self.config['hidden_size'],
                           dtype=backend.full_precision_dtype(), **arguments)
+
+    def more_embeddings(self, x):
+        """A hook: the sum of the three embeddings [B, T, E], D where there is no E, before its norm."""
+        return x
 
     def attention_mask(self, token_ids, segment_ids):
         """Which position sees which: ids [B, T] -> boolean [B, T or 1, T], True = attend."""
@@ -185,17 +219,36 @@ class BertModel(object):
     def transformer_block(self, x, mask, index):
         """Block `index`, from 0: x [B, T, D] under the mask -> [B, T, D]."""
         number = 1 if self.family.shares_blocks else index + 1
-        attention = 'Encoder-%d-MultiHeadSelfAttention' % number
-        y = self.layer(BertSelfAttention, attention, num_attention_heads=self.config['num_attention_heads'],
-                       dropout_rate=self.config['attention_probs_dropout_prob'])([x, mask])
-        x = self.add_and_norm(x, y, attention)
-        feed_forward = 'Encoder-%d-FeedForward' % number
-        y = self.layer(BertFeedForward, feed_forward, intermediate_size=self.config['intermediate_size'],
-                       activation=self.activation)(x)
-        return self.add_and_norm(x, y, feed_forward)
+        first, second = 'Encoder-%d-MultiHeadSelfAttention' % number, 'Encoder-%d-FeedForward' % number
+        x = self.half(x, first, index, lambda x: self.attention(x, mask, first, index))
+        return self.half(x, second, index, lambda x: self.feed_forward(x, second, index))
+
+    def half(self, x, name, index, function):
+        """One half of block `index`, called `name`: norm(x + dropout(function(x))), [B, T, D] -> [B, T, D]."""
+        return self.add_and_norm(x, function(x), name)
+
+    def attention(self, x, mask, name, index):
+        """The function of a block's first half: x [B, T, D] under the mask -> [B, T, D]."""
+        arguments = {'return_attention': True} if self.return_attention else {}
+        y = self.layer(BertSelfAttention, name, num_attention_heads=self.config['num_attention_heads'],
+                       dropout_rate=self.config['attention_probs_dropout_prob'],
+                       **arguments)([x, mask] + list(self.attention_inputs(x, name, index)))
+        if self.return_attention:
+            y, attention = y
+            self.attentions.append(attention)
+        return y
+
+    def attention_inputs(self, x, name, index):
+        """A hook: a list of tensors that a BertSelfAttention of yours gets as `more`, beside x and the mask."""
+        return []
+
+    def feed_forward(self, x, name, index):
+        """The function of a block's second half: [B, T, D] -> [B, T, D]."""
+        return self.layer(BertFeedForward, name, intermediate_size=self.config['intermediate_size'],
+                          activation=self.activation)(x)
 
     def add_and_norm(self, x, y, name):
-        """What follows each half of a block: norm(x + dropout(y))."""
+        """What follows the function of each half of a block: norm(x + dropout(y))."""
         y = self.dropout(y, name + '-Dropout')
         return self.layer(BertLayerNorm, name + '-Norm')(self.add(x, y, name + '-Add'))
 
@@ -204,224 +257,33 @@ class BertModel(object):
         return self.layer(keras.layers.Add, name, dtype=backend.full_precision_dtype())([x, y])
 
     def after_block(self, x, index):
-        """A hook: the hidden states [B, T, D] behind block `index`, to be returned, changed or not."""
+        """A hook: the hidden states [B, T, D] after block `index`; it returns them, changed or not."""
         return x
 
-    def put_out(self, x, table):
+    def outputs(self, x, table):
         """The model's output, from the last hidden states: the heads asked for, or `x` itself."""
         outputs = []
         if self.with_pool or self.with_nsp:
+            activation = 'linear' if self.with_pool == 'linear' and not self.with_nsp else 'tanh'
             y = self.layer(BertFirstToken, 'Pooler')(x)
-            y = self.layer(BertDense, 'Pooler-Dense', units=self.config['hidden_size'], activation='tanh')(y)
+            y = self.layer(BertDense, 'Pooler-Dense', units=self.config['hidden_size'], activation=activation)(y)
             if self.with_nsp:
-                y = self.layer(BertDense, 'NSP-Proba', units=2, activation='softmax')(y)
+                activation = 'linear' if self.with_nsp == 'linear' else 'softmax'
+                y = self.layer(BertDense, 'NSP-Proba', units=2, activation=activation)(y)
             outputs.append(y)
         if self.with_mlm:
             y = self.layer(BertDense, 'MLM-Dense', units=int(table.shape[-1]), activation=self.activation)(x)
             y = self.layer(BertLayerNorm, 'MLM-Norm')(y)
-            outputs.append(self.layer(BertTokenProbability, 'MLM-Proba')([y, table]))
+            activation = 'linear' if self.with_mlm == 'linear' else 'softmax'
+            outputs.append(self.layer(BertTokenProbability, 'MLM-Proba', activation=activation)([y, table]))
         return outputs if len(outputs) > 1 else (outputs + [x])[0]
 
-    # -------------------------------------------------------------- weights
-
-    def variable_names(self):
-        """OrderedDict: layer name -> Google's names of the variables that are its weights, in order.
-
-        A name ends in ".T" where the layer holds the variable transposed.
-        """
-        names = layer_variables(self.config)
-        for wanted, layers in ((self.with_pool or self.with_nsp, ['Pooler-Dense']),
-                               (self.with_nsp, ['NSP-Proba']),
-                               (self.with_mlm, ['MLM-Dense', 'MLM-Norm', 'MLM-Proba'])):
-            for layer in layers if not wanted else ():
-                del names[layer]
-        return names
-
-    def _weights(self):
-        """Pairs (Keras variable, Google's name of it, ".T" for transposed) of the built model."""
-        if self.model is None:
-            raise ValueError('the model is not built yet: call build() first')
-        for layer_name, names in self.variable_names().items():
-            weights = self.model.get_layer(layer_name).weights
-            if len(weights) != len(names):
-                raise ValueError('layer %s has %d weights, variable_names() gives it %d names: %s'
-                                 % (layer_name, len(weights), len(names), ', '.join(names)))
-            for weight, name in zip(weights, names):
-                yield weight, name
-
-    def load_weights_from_checkpoint(self, checkpoint):
-        """Loads every weight that `variable_names` lists, by its full name, its shape checked first.
-
-        Args:
-            checkpoint: path, see `checkpoint.open_checkpoint`, or what that returns.
-
-        Returns:
-            list of the checkpoint's variables that were not read, in its own names. It is logged; as
-            a warning if there is more in it than heads that were not asked for and training state.
-
-        Raises:
-            CheckpointError: a variable is missing, has another shape or is damaged. What is missing or
-                of another shape is found before the first weight is changed.
-        """
-        variables = open_variables(checkpoint, self.config)
-        names = self.set_variables(variables)
-        warn_of_types(variables, names)
-        expected, unexpected = variables.unread(names)
-        logger.info('%s: %d variables read; left: %s', variables.path, len(names), some(expected) or 'none')
-        if unexpected:
-            logger.warning('%s has %d variables that this model has no place for: %s', variables.path,
-                           len(unexpected), some(unexpected))
-        return expected + unexpected
-
-    def set_variables(self, variables):
-        """Sets every weight that `variable_names` lists from `families.Variables`; returns their names."""
-        pairs = list(self._weights())
-        for weight, name in pairs:
-            self._check_variable(variables, name, weight)
-        backend.set_values((weight, self._keep(variables[name], name)) for weight, name in pairs)
-        return [name for _, name in pairs]
-
-    def get_variables(self):
-        """OrderedDict {Google's name: array} of every weight that `variable_names` lists."""
-        pairs = list(self._weights())
-        values = backend.get_values([weight for weight, _ in pairs])
-        return collections.OrderedDict((strip_transposed(name), value.T if is_transposed(name) else value)
-                                       for (_, name), value in zip(pairs, values))
-
-    def _check_variable(self, variables, name, weight):
-        """CheckpointError unless the checkpoint has the variable in the shape that the weight needs."""
-        if name not in variables:
-            raise CheckpointError(missing_message(variables, name))
-        if 'float' not in variables.dtype(name):
-            raise CheckpointError('%s: %s is of type %s, but weights are floats. Convert a quantised checkpoint '
-                                  'back first' % (variables.path, name, variables.dtype(name)))
-        expected = tuple(int(size) for size in weight.shape)
-        if self.keep_words is not None and name in VOCABULARY_VARIABLES:
-            expected = (self.config['vocab_size'],) + expected[1:]
-        if variables.shape(name) != expected:
-            raise CheckpointError('%s: %s: checkpoint has %s, the layer expects %s. Use the config that '
-                                  'belongs to this checkpoint'
-                                  % (variables.path, name, variables.shape(name), expected))
-
-    def _keep(self, array, name):
-        """The rows of the words that are kept, of a variable with one row a word; others as they are."""
-        return array[self.keep_words] if self.keep_words is not None and name in VOCABULARY_VARIABLES else array
-
-    def save_weights_as_checkpoint(self, path):
-        """Writes the weights that `variable_names` lists as a checkpoint.
-
-        Args:
-            path: prefix of a TensorFlow checkpoint, in Google's layout; or a path ending in
-                ".safetensors", in Hugging Face's. See `checkpoint.save_checkpoint`.
-        """
-        path = fspath(path)
-        layout = 'hugging-face' if path.endswith('.safetensors') else 'tensorflow'
-        save_checkpoint(path, to_layout(self.get_variables(), layout, self.config))
-
-    def save_release(self, directory, vocab_path=None, layout='tensorflow'):
-        """Writes config, weights and vocabulary, so that `build_bert_model(directory)` loads this model.
-
-        Args:
-            directory: it is made where it is missing; it must hold no other release.
-            vocab_path: of the vocabulary that the model was loaded with; what keep_words left of it is
-                written. None for no vocabulary.
-            layout: 'tensorflow' (the family's own names) or 'hugging-face'.
-
-        Raises:
-            CheckpointError, ConfigError, VocabularyError: the layout has no such model, the vocabulary is
-                of another size or cannot be cut (SentencePiece), or the directory holds another release.
-                Nothing in the directory is changed then.
-        """
-        config = dict(self.config, hidden_act=HIDDEN_ACTS.get(self.activation, self.config['hidden_act']))
-        if self.keep_words is not None:
-            config.update(vocab_size=len(self.keep_words), pad_token_id=self.pad_token_id())
-        directory, vocab_path = os.path.abspath(fspath(directory)), fspath(vocab_path)
-        if not os.path.isdir(directory):
-            os.makedirs(directory)
-        with temporary_directory(os.path.join(directory, 'release')) as partial:
-            if vocab_path is not None:
-                self._write_vocab(vocab_path, os.path.join(partial, os.path.basename(vocab_path)))
-            write_release(partial, layout, config, self.get_variables())
-            release = release_among(set(os.listdir(partial) + os.listdir(directory)), directory)
-            index = os.path.basename(release.checkpoint_path) + ('.index' if layout == 'tensorflow' else '')
-            move_files(partial, directory, last=index)
-
-    def _write_vocab(self, source, destination):
-        """Writes the vocabulary of this model, which is what keep_words left of `source`."""
-        if self.keep_words is None:
-            size = 0 if source.endswith('.model') else len(load_vocab(source))
-            if size > self.config['vocab_size']:
-                raise VocabularyError('%s has %d tokens, but the model has %d: they are of two different models'
-                                      % (source, size, self.config['vocab_size']))
-            copy_file(source, destination)
-            return
-        if source.endswith('.model'):
-            raise VocabularyError('%s is a SentencePiece model, from which no tokens can be taken; save without '
-                                  'vocab_path, and keep keep_words beside it' % source)
-        tokens = list(load_vocab(source))
-        if len(tokens) != self.config['vocab_size']:
-            raise VocabularyError('%s has %d tokens, but the model was built from %d: they are of two different '
-                                  'models' % (source, len(tokens), self.config['vocab_size']))
-        save_vocab(destination, {tokens[old]: new for new, old in enumerate(self.keep_words)})
-
-
-# The variables with one row a word, which keep_words selects from.
-VOCABULARY_VARIABLES = ('bert/embeddings/word_embeddings', 'cls/predictions/output_bias')
-
-
-# What a config calls the layers' activations, where the names differ.
-HIDDEN_ACTS = {'gelu_erf': 'gelu', 'gelu_tanh': 'gelu_new'}
-
-
-def count_blocks(model):
-    """How many blocks a Keras model has; one that is shared counts as often as it is applied."""
-    layers = [layer for layer in model.get_config()['layers'] if re.match(r'Encoder-\d+-FeedForward$', layer['name'])]
-    return sum(len(layer['inbound_nodes']) for layer in layers)
-
-
-def warn_of_types(variables, names):
-    """Says which of the variables that were loaded are stored in another type than float32."""
-    for dtype in ('float16', 'bfloat16', 'float64'):
-        found = [name for name in names if variables.dtype(name) == dtype]
-        if found:
-            logger.warning('%s holds %d variables in %s, which were loaded as the type of the layers: %s',
-                           variables.path, len(found), dtype, some(found))
-
-
-def missing_message(variables, name):
-    """What to tell somebody whose checkpoint lacks the variable `name`."""
-    name = strip_transposed(name)
-    parent = name
-    similar = []
-    while not similar and '/' in parent:
-        parent = parent.rsplit('/', 1)[0]
-        similar = [other for other in variables if other.startswith(parent + '/')]
-    message = '%s has no variable %s; it has %s' % (variables.path, name,
-                                                   some(similar or sorted(variables)) or 'none that is known')
-    for prefix, argument in HEAD_ARGUMENTS:
-        if name.startswith(prefix):
-            return '%s. Without %s=True it is not needed' % (message, argument)
-    return '%s. Use the config that belongs to this checkpoint' % message
-
-
-def check_keep_words(keep_words, config):
-    """`keep_words` as an int array [V], or None; ValueError if it cannot be a vocabulary."""
-    if keep_words is None:
-        return None
-    ids = np.asarray(keep_words)
-    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in 'iu':
-        raise ValueError('keep_words must be a sequence of token ids, not %r' % (keep_words,))
-    if ids.min() < 0 or ids.max() >= config['vocab_size']:
-        raise ValueError('keep_words has ids from %d to %d; the vocabulary of the checkpoint has 0 to %d'
-                         % (ids.min(), ids.max(), config['vocab_size'] - 1))
-    if len(set(ids.tolist())) != ids.size:
-        raise ValueError('keep_words has %s more than once; keep each word once'
-                         % some(sorted(number for number, times in collections.Counter(ids.tolist()).items()
-                                       if times > 1)))
-    if config['pad_token_id'] not in ids:
-        raise ValueError('keep_words lacks %d, the id of padding (pad_token_id); add it'
-                         % config['pad_token_id'])
-    return ids
+    def first_difference(self):
+        """Where `self.model` differs from the plain BERT of its config, as words; None if nowhere."""
+        plain = BertModel(self.config, self.with_pool, self.with_nsp, self.with_mlm, self.keep_words,
+                          application=self.application, prefix=self.prefix)
+        plain.activation = self.activation
+        return graph.first_difference(self.model, plain)
 
 
 class Bert4LM(BertModel):
@@ -441,7 +303,7 @@ APPLICATIONS = {cls.application: cls for cls in (BertModel, Bert4LM, Bert4Seq2se
 
 def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_nsp=False, with_mlm=False,
                      application='encoder', keep_words=None, albert=None, gelu=None,
-                     return_keras_model=True, model=None):
+                     return_keras_model=True, model=None, **options):
     """Builds BERT or ALBERT and loads its official weights.
 
     Args:
@@ -454,8 +316,8 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
         albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
         return_keras_model: False to get the BertModel, whose `.model` is the Keras model and which
             loads and saves checkpoints.
-        model: a class to build, derived from that of the application: BertModel, or for 'lm' and
-            'seq2seq' the ones of APPLICATIONS.
+        model: a class to build, derived from BertModel.
+        **options: layer_classes, prefix, shared, return_attention, see `BertModel`; or what your class takes.
 
     Returns:
         Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D];
@@ -467,23 +329,16 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
     """
     if application not in APPLICATIONS:
         raise ValueError('application must be one of %s, not %r' % (', '.join(sorted(APPLICATIONS)), application))
-    if not hasattr(config_path, 'keys') and os.path.isdir(config_path):
-        release = find_release(config_path)
-        config_path, checkpoint_path = release.config_path, checkpoint_path or release.checkpoint_path
-    if model is not None and not issubclass(model, APPLICATIONS[application]):
-        raise ValueError('application=%r, but the model to build, %s, is no %s; make it a subclass of that'
-                         % (application, model.__name__, APPLICATIONS[application].__name__))
-    bert = (model or APPLICATIONS[application])(config_path, with_pool=with_pool, with_nsp=with_nsp,
-                                                with_mlm=with_mlm, keep_words=keep_words, gelu=gelu)
+    if model is not None and application != 'encoder':
+        options['application'] = application
+    bert = (model or APPLICATIONS[application])(config_path, with_pool=with_pool, with_nsp=with_nsp, with_mlm=with_mlm,
+                                                keep_words=keep_words, gelu=gelu, **options)
     if albert is not None and bool(albert) != bert.family.shares_blocks:
         raise ConfigError('albert=%r, but the config is of %s; leave it out' % (albert, bert.family.title))
-    if checkpoint_path is None:
-        bert.build()
-    else:
-        variables = open_variables(checkpoint_path, bert.config)  # before the work of building
-        with backend.skip_initialization(bert.variable_names()):
-            bert.build()
-        bert.load_weights_from_checkpoint(variables.checkpoint)
+    bert.checkpoint_path = checkpoint_path or bert.checkpoint_path
+    bert.build()
+    if bert.checkpoint_path is not None and bert.unread is None:  # a class that builds in its own way
+        bert.load_weights_from_checkpoint()
     return bert.model if return_keras_model else bert
 
 

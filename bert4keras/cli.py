@@ -151,7 +151,7 @@ def convert(args):
     """`bert4keras convert`: writes a release in another layout."""
     quiet_engines()
     from bert4keras import convert
-    layout = convert.convert(args.source, args.destination, layout=args.to, force=args.force)
+    layout = convert.convert(args.source, args.destination, layout=args.to, force=args.force, changed=args.changed)
     say('wrote %s (%s)' % (args.destination, layout))
 
 
@@ -382,6 +382,7 @@ def build_parser():
     argument('--to', choices=['tensorflow', 'hugging-face', 'keras'], help='the layout (default: hugging-face '
              'for a TensorFlow checkpoint, else tensorflow)')
     argument('--force', action='store_true', help='replace DST if it is there')
+    argument('--changed', action='store_true', help='take a Keras model whose computation is no longer that of BERT')
 
     argument = add(tokenize, 'cut texts into tokens', 'bert4keras tokenize chinese_L-12_H-768_A-12 "a text"',
                    'bert4keras tokenize chinese_L-12_H-768_A-12 --ids --input lines.txt')

@@ -38,7 +38,7 @@ HARMLESS = frozenset('''
 logger = logging.getLogger(__name__)
 
 
-def convert(source, destination, layout=None, force=False):
+def convert(source, destination, layout=None, force=False, changed=False):
     """Writes a release in another layout: every tensor of it, its config and its vocabulary.
 
     Args:
@@ -47,12 +47,13 @@ def convert(source, destination, layout=None, force=False):
         layout: 'tensorflow', 'hugging-face' or 'keras'; None for Hugging Face's of a TensorFlow
             checkpoint, and TensorFlow's of anything else.
         force: whether to replace a destination that exists and is a release, or empty.
+        changed: whether to take a Keras model that computes something else than the BERT it will be taken for.
 
     Returns:
         The layout written.
 
     Raises:
-        ValueError: the destination exists, or the source is no release; nothing is written then.
+        ValueError: the destination exists, or the source is no release or was changed; nothing is written then.
     """
     if layout not in LAYOUTS + (None,):
         raise ValueError('the layout must be one of %s, not %r' % (', '.join(LAYOUTS), layout))
@@ -60,7 +61,7 @@ def convert(source, destination, layout=None, force=False):
     known = check_destination(destination, source, force)
     application, gelu = 'encoder', None
     if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
-        config, variables, vocab_path, application = read_keras_model(source)
+        config, variables, vocab_path, application = read_keras_model(source, changed)
         gelu = 'erf' if config['hidden_act'] == 'gelu' else None  # what it has, whatever `set_gelu` says
         layout = layout or 'tensorflow'
     else:
@@ -113,14 +114,14 @@ def source_files(source):
     return [path for path in paths if path is not None]
 
 
-def read_keras_model(path):
+def read_keras_model(path, changed=False):
     """A Keras model of ours -> (config, Variables, path of the vocabulary beside it or None, application)."""
     from bert4keras import layers  # noqa: F401 (registers them)
     from bert4keras.backend import keras
     from bert4keras.bert import BertModel
     try:
         refuse_code(read_model_configs(path), path)
-        bert = BertModel.from_keras_model(keras.models.load_model(path, compile=False))
+        bert = BertModel.from_keras_model(keras.models.load_model(path, compile=False), changed)
         variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
     except ReleaseError:
         raise

@@ -15,9 +15,9 @@ import numpy as np
 from bert4keras import backend
 from bert4keras.backend import keras, kops
 
-__all__ = ['BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding', 'BertLayerNorm',
-           'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward', 'BertDense', 'BertFirstToken',
-           'BertTokenProbability']
+__all__ = ['affine', 'BertLayer', 'BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding',
+           'BertLayerNorm', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward', 'BertDense',
+           'BertFirstToken', 'BertTokenProbability']
 
 LOWEST = float(np.finfo('float32').min)
 
@@ -64,7 +64,7 @@ def affine(x, kernel, bias=None):
 
 
 class BertLayer(keras.layers.Layer):
-    """Base of the layers here: weights with an explicit dtype, names and initializers.
+    """Base of the layers here, and of yours: weights with an explicit dtype, names and initializers.
 
     Under a policy of half precision only the large products compute in it. Embeddings and norms, where
     `full_precision` says so, compute and give float32.
@@ -72,23 +72,47 @@ class BertLayer(keras.layers.Layer):
     Args:
         initializer_range: float, standard deviation of the truncated normal that kernels and tables
             start from (the config's field of that name).
+        frozen: whether the weights that a checkpoint holds are not to be trained; the layer's own are.
+
+    Attributes:
+        loading: whether a checkpoint is about to be loaded, so that nothing random is drawn for it.
     """
 
     full_precision = False
+    loading = False
 
-    def __init__(self, initializer_range=0.02, **kwargs):
+    def __init__(self, initializer_range=0.02, frozen=False, **kwargs):
         kwargs.setdefault('dtype', backend.full_precision_dtype() if self.full_precision
                           else backend.default_dtype())
         super(BertLayer, self).__init__(**kwargs)
         self.initializer_range = initializer_range
+        self.frozen = frozen
+        self._own = set()  # the ids of the own weights
 
-    def add_parameter(self, name, shape, initial='normal'):
-        """Creates a trainable weight; `initial` is 'normal', 'zeros' or 'ones'."""
-        if initial == 'normal':
+    def add_parameter(self, name, shape, initial='normal', own=False):
+        """Creates and returns a weight.
+
+        Args:
+            name: str.
+            shape: ints.
+            initial: 'normal', 'zeros', 'ones' or an initializer of Keras.
+            own: whether it is the layer's own, which no checkpoint holds: it keeps its initial value when
+                one is loaded, is left out when one is saved, and is trained where `frozen` stops the others.
+        """
+        if self.loading and not own:
+            initial = backend.untouched_zeros
+        elif initial == 'normal':
             initial = keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-        return self.add_weight(name=name, shape=tuple(int(size) for size in shape),
-                               dtype=backend.variable_dtype(self), trainable=True,
-                               initializer=backend.initializer(self, initial))
+        weight = self.add_weight(name=name, shape=tuple(int(size) for size in shape), initializer=initial,
+                                 dtype=backend.variable_dtype(self), trainable=own or not self.frozen)
+        if own:
+            self._own.add(id(weight))
+        return weight
+
+    @property
+    def loaded_weights(self):
+        """The weights that a checkpoint holds, in order: all except for the layer's own."""
+        return [weight for weight in self.weights if id(weight) not in self._own]
 
     def add_affine(self, name, size_in, size_out):
         """Creates and returns a kernel [size_in, size_out] and its bias [size_out]."""
@@ -97,7 +121,7 @@ class BertLayer(keras.layers.Layer):
 
     def get_config(self):
         config = super(BertLayer, self).get_config()
-        config['initializer_range'] = self.initializer_range
+        config.update(initializer_range=self.initializer_range, frozen=self.frozen)
         return config
 
 
@@ -298,15 +322,21 @@ class BertSelfAttention(BertLayer):
     Args:
         num_attention_heads: int, N; D must be a multiple of it.
         dropout_rate: float in [0, 1), of the attention probabilities, in training.
+        return_attention: whether to return the probabilities [B, N, F, T] too, as they are before dropout.
 
-    Call: [x [B, T, D], mask boolean [B, F, T]] -> [B, T, D]. A key that is masked gets weight exactly
-    0; a query that sees nothing gets the mean of all values, a finite number that nobody reads.
+    Call: [x [B, F, D], mask boolean [B, F or 1, T], *more] -> [B, F, D], or with `return_attention` a list
+    of two; here F is T, and there is no more. A key that is masked gets weight exactly 0; a query that sees
+    nothing gets the mean of all values, a finite number that nobody reads.
+
+    Subclasses override `queries_keys_values`, `scores` or `attention_probabilities`. What they need more
+    than x and the mask is given to each as `more`: the tensors that `BertModel.attention_inputs` returns.
     """
 
-    def __init__(self, num_attention_heads, dropout_rate=0.0, **kwargs):
+    def __init__(self, num_attention_heads, dropout_rate=0.0, return_attention=False, **kwargs):
         super(BertSelfAttention, self).__init__(**kwargs)
         self.num_attention_heads = num_attention_heads
         self.dropout_rate = dropout_rate
+        self.return_attention = return_attention
         self.dropout = keras.layers.Dropout(dropout_rate) if dropout_rate else None
         self.uses_learning_phase = bool(dropout_rate)  # an old Keras asks the outermost layer only
 
@@ -322,43 +352,57 @@ class BertSelfAttention(BertLayer):
         super(BertSelfAttention, self).build(input_shape)
 
     def call(self, inputs, training=None):
-        x, mask = inputs
-        query = self.split_heads(self.project(x, self.query_kernel, self.query_bias))  # [B, N, T, H]
-        key = self.split_heads(self.project(x, self.key_kernel, self.key_bias))  # [B, N, T, H]
-        value = self.split_heads(self.project(x, self.value_kernel, self.value_bias))  # [B, N, T, H]
-        probabilities = self.attention_probabilities(query, key, mask)  # [B, N, T, T]
+        x, mask, more = inputs[0], inputs[1], tuple(inputs[2:])
+        query, key, value, mask = self.queries_keys_values(x, mask, *more)
+        probabilities = attention = self.attention_probabilities(query, key, mask, *more)  # [B, N, F, T]
         if self.dropout is not None:
             probabilities = self.dropout(probabilities, training=training)
-        context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, T, H]
-        context = kops.transpose(context, (0, 2, 1, 3))  # [B, T, N, H]
+        context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, F, H]
+        context = kops.transpose(context, (0, 2, 1, 3))  # [B, F, N, H]
         context = kops.reshape(context, (-1, kops.shape(context)[1], int(self.output_kernel.shape[0])))
-        return self.project(context, self.output_kernel, self.output_bias)  # [B, T, D]
+        y = self.project(context, self.output_kernel, self.output_bias)  # [B, F, D]
+        return [y, attention] if self.return_attention else y
+
+    def queries_keys_values(self, x, mask, *more):
+        """x [B, F, D] -> (queries [B, N, F, H], keys and values [B, N, T, H], the mask [B, F or 1, T] of the keys)."""
+        query = self.split_heads(self.project(x, self.query_kernel, self.query_bias))
+        key = self.split_heads(self.project(x, self.key_kernel, self.key_bias))
+        value = self.split_heads(self.project(x, self.value_kernel, self.value_bias))
+        return query, key, value, mask
 
     def project(self, x, kernel, bias):
-        """The affine map behind queries, keys, values and the output: [B, T, D] -> [B, T, D]."""
+        """The affine map of queries, keys, values and the output: [B, F, D] -> [B, F, D]."""
         return affine(x, kernel, bias)
 
     def split_heads(self, x):
-        """[B, T, D] -> [B, N, T, H]."""
+        """[B, F, D] -> [B, N, F, H]."""
         size = int(self.query_kernel.shape[1]) // self.num_attention_heads
         x = kops.reshape(x, (-1, kops.shape(x)[1], self.num_attention_heads, size))
         return kops.transpose(x, (0, 2, 1, 3))
 
-    def attention_probabilities(self, query, key, mask):
-        """softmax(query key^T / sqrt(H)) over the visible keys; queries, keys [B, N, T, H] -> [B, N, T, T]."""
+    def scores(self, query, key, *more):
+        """query key^T / sqrt(H), in float32 or wider: [B, N, F, H] and [B, N, T, H] -> [B, N, F, T]."""
         # scaled before the product, whose sum would leave the range of float16
         query = query * (float(int(query.shape[-1])) ** -0.5)
-        scores = at_least_float32(kops.matmul(query, kops.transpose(key, (0, 1, 3, 2))))
+        return at_least_float32(kops.matmul(query, kops.transpose(key, (0, 1, 3, 2))))
+
+    def attention_probabilities(self, query, key, mask, *more):
+        """The softmax of the scores over the visible keys: -> [B, N, F, T]."""
+        scores = self.scores(query, key, *more)
         # finite, so that a row of padding gives numbers; its exponential is 0 beside any real score
         scores = kops.where(kops.expand_dims(mask, 1), scores, LOWEST)
         return softmax(scores)
 
     def compute_output_shape(self, input_shape):
-        return tuple(input_shape[0])
+        x, mask = tuple(input_shape[0]), tuple(input_shape[1])
+        # what more there is may add keys
+        attention = (x[0], self.num_attention_heads, x[1], mask[-1] if len(input_shape) == 2 else None)
+        return [x, attention] if self.return_attention else x
 
     def get_config(self):
         config = super(BertSelfAttention, self).get_config()
-        config.update(num_attention_heads=self.num_attention_heads, dropout_rate=self.dropout_rate)
+        config.update(num_attention_heads=self.num_attention_heads, dropout_rate=self.dropout_rate,
+                      return_attention=self.return_attention)
         return config
 
 
@@ -388,7 +432,7 @@ class BertFeedForward(BertLayer):
 
     def call(self, inputs):
         x = affine(inputs, self.intermediate_kernel, self.intermediate_bias)  # [B, T, I]
-        # an engine that does not fuse would round to half precision behind each step of a GELU
+        # an engine that does not fuse would round to half precision after each step of a GELU
         x = kops.cast(get_activation(self.activation)(at_least_float32(x)), x.dtype)
         return affine(x, self.output_kernel, self.output_bias)
 
@@ -452,8 +496,16 @@ class BertFirstToken(BertLayer):
 class BertTokenProbability(BertLayer):
     """The masked language model's probabilities, tied to the table of word embeddings.
 
+    Args:
+        activation: a key of ACTIVATIONS; 'linear' gives the logits.
+
     Call: [x [B, T, E], table [V, E]] -> probabilities [B, T, V], float32 or wider.
     """
+
+    def __init__(self, activation='softmax', **kwargs):
+        super(BertTokenProbability, self).__init__(**kwargs)
+        self.activation = activation
+        get_activation(activation)
 
     def build(self, input_shape):
         self.bias = self.add_parameter('bias', (input_shape[1][0],), 'zeros')
@@ -462,7 +514,13 @@ class BertTokenProbability(BertLayer):
     def call(self, inputs):
         x, table = inputs
         table = kops.cast(table, x.dtype)  # a table that is a variable is not cast by Keras 2's policy
-        return softmax(affine(x, kops.transpose(table), self.bias))  # [B, T, V]
+        logits = affine(x, kops.transpose(table), self.bias)  # [B, T, V]
+        return at_least_float32(get_activation(self.activation)(logits))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[0][:-1]) + (input_shape[1][0],)
+
+    def get_config(self):
+        config = super(BertTokenProbability, self).get_config()
+        config['activation'] = self.activation
+        return config

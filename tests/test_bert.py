@@ -200,10 +200,16 @@ def test_layers_outside_the_table_keep_their_random_weights(release):
 
 
 def test_a_subclass_is_of_its_application(release):
-    """One that builds another model than the application says is refused, not taken instead."""
-    with pytest.raises(ValueError, match="application='lm', but the model to build, BertModel, is no Bert4LM"):
-        build_bert_model(release[1], application='lm', model=BertModel)
+    """A class that is for one application is refused for another, not taken instead; any other class is for all."""
+    with pytest.raises(ValueError, match="Bert4LM is for application='lm', not 'seq2seq'"):
+        build_bert_model(release[1], application='seq2seq', model=Bert4LM)
+    with pytest.raises(ValueError, match="Bert4LM is for application='lm', not 'encoder'"):
+        Bert4LM(release[1], application='encoder')
     assert type(build_bert_model(release[1], application='lm', model=Bert4LM, return_keras_model=False)) is Bert4LM
+    assert build_bert_model(release[1], model=Bert4LM, return_keras_model=False).application == 'lm'
+    for application in ('lm', 'seq2seq'):
+        bert = build_bert_model(release[1], application=application, model=BertModel, return_keras_model=False)
+        assert bert.model.get_layer('Attention-Mask').application == bert.application == application
 
 
 def test_random_weights_without_a_checkpoint(release):

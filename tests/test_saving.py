@@ -25,7 +25,7 @@ ROUNDING = 1e-5  # of float32 on hidden states of order 1, between two engines
 KERAS_3 = hasattr(keras, 'ops')
 ENGINE = keras.backend.backend()
 # Keras 2 has one engine; a file saved under one engine of Keras 3 opens under every one that is installed
-ENGINES_HERE = [engine for engine in ENGINES if backend._is_installed(engine)] if KERAS_3 else [ENGINE]
+ENGINES_HERE = [engine for engine in ENGINES if backend.is_installed(engine)] if KERAS_3 else [ENGINE]
 # the format of Keras 3, which opens it with safe_mode on unless told otherwise; late tf.keras has it too
 FORMATS = ['h5'] + (['keras'] if hasattr(getattr(keras, 'saving', None), 'load_model') else [])
 KEEP_WORDS = [0, 2, 3, 71, 5, 98, 11]
@@ -188,7 +188,7 @@ def test_the_classes_in_the_files(saved):
     found = set()
     for name in FILES:
         found |= class_names(os.path.join(saved[0], name))
-    ours = set(layers.__all__)
+    ours = set(layers.__all__) - set(['BertLayer', 'affine'])
     assert found == ours | set(['InputLayer', 'Add', 'Dropout', 'Dense'])
     assert not [name for name in ours if hasattr(keras.layers, name)]
 

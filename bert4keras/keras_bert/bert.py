@@ -14,14 +14,16 @@ from bert4keras.bert import BertModel
 from bert4keras.compat import STRINGS
 from bert4keras.keras_bert.layers import (
     EmbeddingSimilarity, Extract, KerasBertAdd, KerasBertAttention, KerasBertDense, KerasBertFeedForward,
-    KerasBertGeluDense, KerasBertNorm, KerasBertPositionEmbedding, Masked, MaskedConv1D, MaskedGlobalMaxPool1D,
-    TaskEmbedding, TokenEmbedding, gelu, gelu_erf, gelu_tanh, get_embedding, get_inputs, to_activation)
+    KerasBertGeluDense, KerasBertNorm, KerasBertPositionEmbedding, KerasBertSegmentEmbedding, Masked, MaskedConv1D,
+    MaskedGlobalMaxPool1D, TaskEmbedding, TokenEmbedding, gelu, gelu_erf, gelu_tanh, get_embedding, get_inputs,
+    to_activation)
 from bert4keras.keras_bert.optimizers import AdamWarmup
 from bert4keras.keras_bert.tokenizer import TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK
 from bert4keras.layers import BertDense, BertFeedForward, BertLayerNorm, BertSelfAttention
 
 __all__ = ['TOKEN_PAD', 'TOKEN_UNK', 'TOKEN_CLS', 'TOKEN_SEP', 'TOKEN_MASK', 'gelu', 'get_model', 'compile_model',
-           'get_base_dict', 'gen_batch_inputs', 'get_token_embedding', 'get_custom_objects', 'set_custom_objects']
+           'get_base_dict', 'gen_batch_inputs', 'get_embedding', 'get_token_embedding', 'get_custom_objects',
+           'set_custom_objects']
 
 
 class KerasBert(BertModel):
@@ -34,8 +36,8 @@ class KerasBert(BertModel):
         activation, attention_activation: functions or names, of the feed-forward and attention layers.
     """
 
-    LAYERS = {BertSelfAttention: KerasBertAttention, BertFeedForward: KerasBertFeedForward,
-              BertLayerNorm: KerasBertNorm, BertDense: KerasBertDense, keras.layers.Add: KerasBertAdd}
+    layer_classes = {BertSelfAttention: KerasBertAttention, BertFeedForward: KerasBertFeedForward,
+                     BertLayerNorm: KerasBertNorm, BertDense: KerasBertDense, keras.layers.Add: KerasBertAdd}
     NAMES = {'Pooler-Dense': 'NSP-Dense', 'NSP-Proba': 'NSP', 'MLM-Proba': 'MLM-Sim'}  # ours: keras-bert's
 
     def __init__(self, config, seq_len=None, task_num=None, activation='gelu', attention_activation=None, **kwargs):
@@ -45,39 +47,52 @@ class KerasBert(BertModel):
         self.blocks = []
 
     def build(self):
-        """Builds `self.model`, and `self.inputs` and `self.blocks`, the outputs of the blocks."""
-        token_ids, segment_ids, masked = get_inputs(self.seq_len)
-        self.inputs = [token_ids, segment_ids]
-        x, table = self.embed(token_ids, segment_ids)
-        for index in range(self.config['num_hidden_layers']):
-            x = self.transformer_block(x, token_ids, index)
-            self.blocks.append(x)
-        outputs = self.put_out(x, table, masked) if self.with_mlm else x
-        self.model = keras.models.Model(self.inputs + [masked] * self.with_mlm, outputs)
+        """Builds `self.model`, and `self.given` and `self.blocks`, the tensors of its inputs and of its blocks."""
+        token_ids, segment_ids, self.masked = get_inputs(self.seq_len)
+        self.given = [token_ids, segment_ids]
+        outputs = self.run(token_ids, segment_ids)
+        self.model = keras.models.Model(self.given + [self.masked] * bool(self.with_mlm), outputs)
         return self.model
 
     def layer(self, cls, name, **arguments):
-        """As `BertModel.layer`, with the class of keras-bert's layer."""
+        """As `BertModel.layer`, with the arguments of keras-bert's layer."""
         if cls is BertSelfAttention:
             arguments['activation'] = self.attention_activation
-        return super(KerasBert, self).layer(self.LAYERS.get(cls, cls), name, **arguments)
+        if cls is BertLayerNorm:
+            arguments['epsilon'] = None  # keras-bert's, whatever the config says
+        return super(KerasBert, self).layer(cls, name, **arguments)
 
     def embed(self, token_ids, segment_ids):
         """Ids [B, T] -> (embeddings [B, T, D], the table [V, E]); dropout comes before the norm."""
         config = self.config
-        x, table = get_embedding([token_ids, segment_ids], config['vocab_size'], config['max_position_embeddings'],
-                                 config['hidden_size'])
+        x, table = self.layer(TokenEmbedding, 'Embedding-Token', vocab_size=config['vocab_size'],
+                              embedding_size=config['hidden_size'], mask_zero=True)(token_ids)
+        segments = self.layer(KerasBertSegmentEmbedding, 'Embedding-Segment', type_vocab_size=2,
+                              embedding_size=config['hidden_size'])(segment_ids)
+        x = self.add(x, segments, 'Embedding-Token-Segment')
+        x = self.layer(KerasBertPositionEmbedding, 'Embedding-Position',
+                       max_position_embeddings=config['max_position_embeddings'])(x)
         if self.task_num is not None:
-            self.inputs.append(keras.layers.Input(shape=(1,), name='Input-Task'))
-            x = TaskEmbedding(self.task_num, config['hidden_size'], name='Embedding-Task')([x, self.inputs[-1]])
+            self.given.append(keras.layers.Input(shape=(1,), name='Input-Task'))
+            x = TaskEmbedding(self.task_num, config['hidden_size'], name='Embedding-Task')([x, self.given[-1]])
         x = self.dropout(x, 'Embedding-Dropout')
         return self.layer(BertLayerNorm, 'Embedding-Norm')(x), table
 
-    def put_out(self, x, table, masked):
-        """keras-bert's two heads, from x [B, T, D]: MLM [B, T, V] and NSP [B, 2], probabilities."""
+    def attention_mask(self, token_ids, segment_ids):
+        """The token ids: keras-bert's attention layers take them, of which 0 is padding."""
+        return token_ids
+
+    def after_block(self, x, index):
+        self.blocks.append(x)
+        return x
+
+    def outputs(self, x, table):
+        """keras-bert's two heads, from x [B, T, D]: MLM [B, T, V] and NSP [B, 2], probabilities; or x itself."""
+        if not self.with_mlm:
+            return x
         y = self.layer(BertDense, 'MLM-Dense', units=self.config['hidden_size'], activation=self.activation)(x)
         y = self.layer(BertLayerNorm, 'MLM-Norm')(y)
-        y = Masked(name='MLM')([EmbeddingSimilarity(name='MLM-Sim')([y, table]), masked])
+        y = Masked(name='MLM')([EmbeddingSimilarity(name='MLM-Sim')([y, table]), self.masked])
         z = Extract(0, name='Extract')(x)
         z = self.layer(BertDense, 'NSP-Dense', units=self.config['hidden_size'], activation='tanh')(z)
         return [y, self.layer(BertDense, 'NSP', units=2, activation='softmax')(z)]
@@ -90,11 +105,14 @@ class KerasBert(BertModel):
             (self.NAMES.get(layer, layer), names[layer]) for layer in names
             if there is None or not layer.startswith('Encoder-') or layer in there)
 
-    def _check_variable(self, variables, name, weight):
-        rows, size = [int(size) for size in weight.shape] if name == POSITIONS else (0, 0)
+    def first_difference(self):
+        """None: the layers are keras-bert's, which BertModel's graph has nothing to compare with."""
+
+    def _check_variable(self, variables, name, shape):
+        rows, size = [int(size) for size in shape] if name == POSITIONS else (0, 0)
         found = variables.shape(name) if rows and name in variables else (0, 0)
         if not (rows and rows == self.config['max_position_embeddings'] < found[0] and found[1:] == (size,)):
-            super(KerasBert, self)._check_variable(variables, name, weight)
+            super(KerasBert, self)._check_variable(variables, name, shape)
 
     def _keep(self, array, name):
         """The first positions, where `seq_len` asks for fewer than the checkpoint has."""
@@ -107,7 +125,8 @@ POSITIONS = 'bert/embeddings/position_embeddings'
 
 def get_model(token_num, pos_num=512, seq_len=512, embed_dim=768, transformer_num=12, head_num=12,
               feed_forward_dim=3072, dropout_rate=0.1, attention_activation=None, feed_forward_activation='gelu',
-              training=True, trainable=None, output_layer_num=1, use_task_embed=False, task_num=10, gelu='tanh'):
+              training=True, trainable=None, output_layer_num=1, use_task_embed=False, task_num=10, gelu='tanh',
+              loading=()):
     """Builds a BERT with random weights.
 
     Args:
@@ -121,6 +140,8 @@ def get_model(token_num, pos_num=512, seq_len=512, embed_dim=768, transformer_nu
             their indices, from 0; a list is concatenated from its end.
         use_task_embed, task_num: whether there is a third input, Input-Task [B, 1], and its range.
         gelu: 'tanh' or 'erf', what an activation 'gelu' is; beyond keras-bert.
+        loading: names of layers for which a checkpoint is about to be loaded, so that nothing random is drawn
+            for them; beyond keras-bert.
 
     Returns:
         with heads, the model of Input-Token, Input-Segment (, Input-Task) and Input-Masked to MLM [B, T, V]
@@ -134,6 +155,7 @@ def get_model(token_num, pos_num=512, seq_len=512, embed_dim=768, transformer_nu
                                         for given in (feed_forward_activation, attention_activation)]
     bert = KerasBert(config, seq_len, task_num if use_task_embed else None, activation, attention_activation,
                      with_nsp=bool(training), with_mlm=bool(training))
+    bert.loading = frozenset(loading)
     model = bert.build()
     trainable = training if trainable is None else trainable
     for layer in model.layers:
@@ -144,7 +166,7 @@ def get_model(token_num, pos_num=512, seq_len=512, embed_dim=768, transformer_nu
     if isinstance(output_layer_num, int):
         output_layer_num = range(-1, -1 - min(output_layer_num, transformer_num), -1)
     outputs = [bert.blocks[index] for index in output_layer_num][::-1]
-    return bert.inputs, keras.layers.Concatenate(name='Encoder-Output')(outputs) if outputs[1:] else outputs[0]
+    return bert.given, keras.layers.Concatenate(name='Encoder-Output')(outputs) if outputs[1:] else outputs[0]
 
 
 def compile_model(model, weight_decay=0.01, decay_steps=100000, warmup_steps=10000, learning_rate=1e-4):

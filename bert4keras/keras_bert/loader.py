@@ -3,7 +3,6 @@
 """
 from __future__ import absolute_import, division, print_function
 
-from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.keras_bert.bert import KerasBert, get_model
 from bert4keras.release.checkpoint import open_checkpoint
@@ -71,8 +70,8 @@ def load_trained_model_from_checkpoint(config_file, checkpoint_file, training=Fa
     """
     checkpoint = open_checkpoint(checkpoint_file)
     names = KerasBert(read_config(config_file), with_nsp=True, with_mlm=True).variable_names()
-    with backend.skip_initialization(names):
-        model, config = build_model_from_config(config_file, training, trainable, output_layer_num, seq_len, **kwargs)
+    model, config = build_model_from_config(config_file, training, trainable, output_layer_num, seq_len,
+                                            loading=names, **kwargs)
     load_model_weights_from_checkpoint(model, config, checkpoint, training)
     return model
 

@@ -93,19 +93,23 @@ ALBERT_MAPPING = collections.OrderedDict([
 ])
 
 # name: the config's model_type; title: for messages; shares_blocks: whether all blocks are one.
+# embedding: 'plain', as wide as the blocks; 'mapped' to their width after the norm; or 'projected' to it, each
+# row of the table of word embeddings, before anything is added.
 # google_block, block: what stands before, and the table of, a block's names.
 # prefix, hugging_face_block, heads: Hugging Face's words for them; None where it has no such model.
 # mapping: {layer name: its table}, what the embeddings have beside those of BERT.
-Family = collections.namedtuple('Family', 'name title shares_blocks google_block block prefix hugging_face_block '
-                                          'heads mapping')
+Family = collections.namedtuple('Family', 'name title shares_blocks embedding google_block block prefix '
+                                          'hugging_face_block heads mapping')
 FAMILIES = collections.OrderedDict((family.name, family) for family in [
-    Family('bert', 'a BERT', False, 'bert/encoder/layer_{}/', BLOCK, 'bert.', '{}encoder.layer.{}.', HEADS, {}),
-    Family('albert', 'an ALBERT', True, 'bert/encoder/transformer/group_0/inner_group_0/', ALBERT_BLOCK, 'albert.',
-           '{}encoder.albert_layer_groups.0.albert_layers.0.', ALBERT_HEADS, {'Embedding-Mapping': ALBERT_MAPPING}),
+    Family('bert', 'a BERT', False, 'plain', 'bert/encoder/layer_{}/', BLOCK, 'bert.', '{}encoder.layer.{}.', HEADS,
+           {}),
+    Family('albert', 'an ALBERT', True, 'mapped', 'bert/encoder/transformer/group_0/inner_group_0/', ALBERT_BLOCK,
+           'albert.', '{}encoder.albert_layer_groups.0.albert_layers.0.', ALBERT_HEADS,
+           {'Embedding-Mapping': ALBERT_MAPPING}),
     # brightmart/albert_zh as it first was, before builds in the layout of Google's ALBERT: a BERT whose
     # blocks are one, and whose table of word embeddings is the product of two
-    Family('albert_zh', 'an original albert_zh', True, 'bert/encoder/layer_shared/', BLOCK, None, None, HEADS,
-           {'Embedding-Projection': {'bert/embeddings/word_embeddings_2': None}}),
+    Family('albert_zh', 'an original albert_zh', True, 'projected', 'bert/encoder/layer_shared/', BLOCK, None, None,
+           HEADS, {'Embedding-Projection': {'bert/embeddings/word_embeddings_2': None}}),
 ])
 
 # Training state, and what Hugging Face stores twice or can derive.

@@ -12,7 +12,7 @@ from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.families import (FAMILIES, HEADS, IGNORABLE, UNSUPPORTED, family_of, hugging_face_names,
                                          is_transposed, layer_variables, strip_transposed)
 
-__all__ = ['ArrayCheckpoint', 'Variables', 'check_fits', 'identify', 'open_variables', 'to_layout']
+__all__ = ['ArrayCheckpoint', 'Variables', 'check_fits', 'expected_shapes', 'identify', 'open_variables', 'to_layout']
 
 
 class ArrayCheckpoint(collections.OrderedDict):

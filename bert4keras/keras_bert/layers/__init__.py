@@ -87,11 +87,11 @@ class _KerasBertLayer(object):
         given = self.options.get(own, self.options.get(what))
         return given and _MODULES[what].get(given)
 
-    def add_parameter(self, name, shape, initial='normal'):
+    def add_parameter(self, name, shape, initial='normal', own=False):
         given = self.option(name, 'initializer')
         if initial == 'normal' and given is None:
             given = keras.initializers.get(self.initial)
-        return super(_KerasBertLayer, self).add_parameter(name, shape, given or initial)
+        return super(_KerasBertLayer, self).add_parameter(name, shape, given or initial, own)
 
     def add_weight(self, **kwargs):
         for what in ('regularizer', 'constraint'):
@@ -192,22 +192,76 @@ class KerasBertAttention(_KerasBertLayer, BertSelfAttention):
         return self.activation(y) if callable(self.activation) else ACTIVATIONS[self.activation](y)
 
     def call(self, inputs, mask=None, training=None):
+        return super(KerasBertAttention, self).call(self.states_and_visible(inputs, mask), training=training)
+
+    def states_and_visible(self, inputs, mask):
+        """What `call` is given -> [x [B, T, D], which keys are visible, boolean [B or 1, 1, T]]."""
         if isinstance(inputs, (list, tuple)):
             inputs, token_ids = inputs
             mask = kops.not_equal(token_ids, 0)
         elif mask is None:
             mask = kops.expand_dims(kops.arange(kops.shape(inputs)[1]) >= 0, 0)
-        visible = kops.expand_dims(mask, 1)  # [B, 1, T]
-        return super(KerasBertAttention, self).call([inputs, visible], training=training)
+        return [inputs, kops.expand_dims(mask, 1)]
+
+    @property
+    def intensity(self):
+        """The scores before the softmax, a tensor [B, T, N, T] of the layer's model; None before it is called."""
+        return self._looked_at('intensity')
+
+    @property
+    def attention(self):
+        """The probabilities, a tensor [B, T, N, T], in keras-multi-head's order: queries, heads, keys."""
+        return self._looked_at('attention')
+
+    def _looked_at(self, what):
+        try:
+            inputs = self.input
+        except AttributeError:  # it was not called yet
+            return None
+        return KerasBertAttentionMap(self, what)(inputs)
+
+    def compute_mask(self, inputs, mask=None):
+        mask = super(KerasBertAttention, self).compute_mask(inputs, mask)
+        return [mask, None] if self.return_attention else mask
 
     def compute_output_shape(self, input_shape):
-        return tuple(input_shape[0] if _has_list(input_shape) else input_shape)
+        shapes = input_shape if _has_list(input_shape) else [input_shape, input_shape[:2]]
+        return super(KerasBertAttention, self).compute_output_shape(shapes)
 
     def get_config(self):
         activation = self.activation
         if callable(activation):
             activation = keras.activations.serialize(activation)
         return dict(super(KerasBertAttention, self).get_config(), activation=activation)
+
+
+class KerasBertAttentionMap(keras.layers.Layer):
+    """What a KerasBertAttention computes on the way, from the same inputs; it has no weights of its own.
+
+    Args:
+        layer: the KerasBertAttention.
+        what: 'intensity' or 'attention'.
+    """
+
+    def __init__(self, layer, what, **kwargs):
+        super(KerasBertAttentionMap, self).__init__(dtype=backend.default_dtype(), **kwargs)
+        self.layer, self.what = layer, what
+
+    def call(self, inputs, mask=None):
+        query, key, _, visible = self.layer.queries_keys_values(*self.layer.states_and_visible(inputs, mask))
+        if self.what == 'attention':
+            y = self.layer.attention_probabilities(query, key, visible)  # [B, N, T, T]
+        else:
+            scores = self.layer.scores(query, key)
+            y = scores - 1e4 * (1.0 - kops.cast(kops.expand_dims(visible, 1), scores.dtype))
+        return kops.transpose(y, (0, 2, 1, 3))  # [B, T, N, T]
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        batch, length = (input_shape[0] if _has_list(input_shape) else input_shape)[:2]
+        return (batch, length, self.layer.num_attention_heads, length)
 
 
 @backend.register
