@@ -676,7 +676,7 @@ def test_a_script_of_sentiment_with_only_the_import_changed(letters):
     x = keras.layers.Lambda(lambda x: x[:, 0], output_shape=lambda shape: (shape[0], shape[2]))(x)
     model = keras.models.Model([x1_in, x2_in], keras.layers.Dense(1, activation='sigmoid')(x))
     model.compile(loss='binary_crossentropy', optimizer=keras.optimizers.Adam(5e-3), metrics=['accuracy'])
-    history = model.fit([token_ids, segment_ids], np.array(labels), batch_size=16, epochs=25, verbose=0).history
+    history = model.fit([token_ids, segment_ids], np.array(labels), batch_size=16, epochs=50, verbose=0).history
     assert history['loss'][-1] < 0.3 * history['loss'][0]
 
 
@@ -726,5 +726,5 @@ def test_a_script_with_only_the_loading_changed(letters):
     model.compile(loss='sparse_categorical_crossentropy', optimizer=keras.optimizers.Adam(5e-3))
     rows = [tokenizer.encode(text, max_len=48) for text in texts]
     token_ids, segment_ids = [np.array(column) for column in zip(*rows)]
-    history = model.fit([token_ids, segment_ids], np.array(labels), batch_size=16, epochs=25, verbose=0).history
+    history = model.fit([token_ids, segment_ids], np.array(labels), batch_size=16, epochs=50, verbose=0).history
     assert history['loss'][-1] < 0.3 * history['loss'][0]
