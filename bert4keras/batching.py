@@ -6,11 +6,69 @@ it. Needs NumPy only. Shapes: N rows, B batch, T tokens.
 """
 from __future__ import absolute_import, division, print_function
 
+import logging
+
 import numpy as np
 
+from bert4keras.compat import STRINGS
 from bert4keras.errors import TextError
 
-__all__ = ['TextError', 'check_token_ids', 'padded_length', 'pad_rows', 'compute_by_length']
+__all__ = ['encode_texts', 'check_rows', 'check_token_ids', 'padded_length', 'pad_rows', 'compute_by_length']
+
+logger = logging.getLogger(__name__)
+
+
+def encode_texts(tokenizer, texts, max_length=None):
+    """Tokenizes texts.
+
+    Args:
+        tokenizer: has `encode(text, second_text, max_length=...)`, which returns token ids and segment ids.
+        texts: iterable of strings, or of pairs of strings.
+        max_length: None, or the number of tokens that longer texts are cut to.
+
+    Returns:
+        list of (token ids, segment ids, whether the text was cut).
+
+    Raises:
+        TypeError: one string instead of many.
+    """
+    if isinstance(texts, (bytes,) + STRINGS):
+        raise TypeError('texts must be a list of strings, not one string')
+    rows = []
+    for text in texts:
+        parts = text if isinstance(text, (tuple, list)) else (text,)
+        token_ids, segment_ids = tokenizer.encode(*parts)
+        is_cut = max_length is not None and len(token_ids) > max_length
+        if is_cut:
+            token_ids, segment_ids = tokenizer.encode(*parts, max_length=max_length)
+        rows.append((token_ids, segment_ids, is_cut))
+    return rows
+
+
+def check_rows(rows, max_length, positions, vocab_size):
+    """Checks that tokenized texts fit a model, and logs how many were cut.
+
+    Args:
+        rows: list of (token ids, segment ids, whether they were cut).
+        max_length: int they were cut to, or None.
+        positions, vocab_size: see `check_token_ids`, also for what is raised.
+
+    Returns:
+        list of (token ids, segment ids).
+
+    Raises:
+        ValueError: max_length is larger than `positions`.
+    """
+    if None not in (max_length, positions) and max_length > positions:
+        raise ValueError('max_length is %d, but the model has %d positions' % (max_length, positions))
+    for index, (token_ids, segment_ids, _) in enumerate(rows):
+        check_token_ids(index, token_ids, positions, vocab_size)
+        if len(segment_ids) != len(token_ids):
+            raise TextError(index, 'has %d token ids, but %d segment ids' % (len(token_ids), len(segment_ids)))
+    cut = sum(is_cut for _, _, is_cut in rows)
+    if cut:
+        logger.warning('%d of %d texts had more than %d tokens and were cut', cut, len(rows), max_length)
+    return [(token_ids, segment_ids) for token_ids, segment_ids, _ in rows]
 
 
 def check_token_ids(index, token_ids, positions, vocab_size, remedy='max_length=%d would cut it'):

@@ -6,16 +6,14 @@ Shapes: N texts, B batch, T tokens, D hidden.
 """
 from __future__ import absolute_import, division, print_function
 
-import logging
-
 import numpy as np
 
-from bert4keras.batching import TextError, check_token_ids, compute_by_length, padded_length
+from bert4keras.batching import check_rows, compute_by_length, encode_texts, padded_length
+from bert4keras.errors import TextError
 
 __all__ = ['POOLINGS', 'TextError', 'embed', 'normalize']
 
 POOLINGS = ('mean', 'cls', 'max')
-logger = logging.getLogger(__name__)
 
 
 def embed(model, tokenizer, texts, pooling='mean', batch_size=32, max_length=None, progress=None):
@@ -54,7 +52,8 @@ def embed(model, tokenizer, texts, pooling='mean', batch_size=32, max_length=Non
         raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp and '
                          'with_mlm')
     positions = layers['Embedding-Position'].max_position_embeddings
-    rows = _encode(tokenizer, texts, max_length, positions, layers['Embedding-Token'].vocab_size)
+    rows = check_rows(encode_texts(tokenizer, texts, max_length), max_length, positions,
+                      layers['Embedding-Token'].vocab_size)
     # a subclass may have a mask of its own; 0 is [PAD] in every official release
     pad_token_id = getattr(layers.get('Attention-Mask'), 'pad_token_id', 0)
     batch_size = min(batch_size, len(rows))
@@ -72,25 +71,6 @@ def normalize(embeddings):
     """Scales each row of [N, D] to length 1, so that dot products are cosines; zeros stay zeros."""
     lengths = np.sqrt(np.sum(np.square(embeddings), axis=-1, keepdims=True))  # [N, 1]
     return embeddings / np.maximum(lengths, np.finfo('float32').tiny)
-
-
-def _encode(tokenizer, texts, max_length, positions, vocab_size):
-    """Texts -> list of (token ids, segment ids), each found to fit the model."""
-    if isinstance(texts, (bytes, type(u''))):
-        raise TypeError('texts must be a list of strings, not one string')
-    if max_length is not None and max_length > positions:
-        raise ValueError('max_length is %d, but the model has %d positions' % (max_length, positions))
-    rows, cut = [], 0
-    for index, text in enumerate(texts):
-        token_ids, segment_ids = tokenizer.encode(text)
-        if max_length is not None and len(token_ids) > max_length:
-            token_ids, segment_ids = tokenizer.encode(text, max_length=max_length)
-            cut += 1
-        check_token_ids(index, token_ids, positions, vocab_size)
-        rows.append((token_ids, segment_ids))
-    if cut:
-        logger.warning('%d of %d texts had more than %d tokens and were cut', cut, len(rows), max_length)
-    return rows
 
 
 def _pool(hidden, lengths, pooling):

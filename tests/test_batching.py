@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert4keras.batching import TextError, check_token_ids, compute_by_length, pad_rows, padded_length
+from bert4keras.batching import check_token_ids, compute_by_length, pad_rows, padded_length
+from bert4keras.errors import TextError
 
 pytestmark = pytest.mark.engine_free
 

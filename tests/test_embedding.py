@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert4keras.embedding import POOLINGS, TextError, embed, normalize
+from bert4keras.embedding import POOLINGS, embed, normalize
+from bert4keras.errors import TextError
 from bert4keras.tokenizer import Tokenizer
 
 # float32 sums of the same numbers in another order, on hidden states of O(1)

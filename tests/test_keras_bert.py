@@ -463,13 +463,25 @@ def test_extract_embeddings_of_a_model_without_cutting(release):
         extract_embeddings(model, [u'word1'], poolings=['invalid'], vocabs=vocab)
 
 
+def test_extract_embeddings_of_a_text_with_exactly_as_many_tokens_as_positions(release):
+    """It is taken whole, the last position included: 17 vectors, those that the model gives."""
+    vocab = keras_bert.load_vocabulary(keras_bert.get_checkpoint_paths(release[0]).vocab)
+    model = load_trained_model_from_checkpoint(*paths(release), seq_len=None)
+    text = u' '.join(u'word%d' % number for number in range(1, 16))
+    result, = extract_embeddings(model, [text], vocabs=vocab)
+    token_ids = np.array([[vocab['[CLS]']] + [vocab[word] for word in text.split()] + [vocab['[SEP]']]])
+    wanted = np.asarray(model.predict_on_batch([token_ids, np.zeros_like(token_ids)]))[0]
+    assert result.shape == (17, 32) and np.abs(result - wanted).max() < ROUNDING
+
+
 def test_extract_embeddings_of_texts_that_the_model_cannot_take(release):
     """Ids that its vocabulary lacks, which some engines give NaN for, and too many tokens: the text is named."""
     vocab = keras_bert.load_vocabulary(keras_bert.get_checkpoint_paths(release[0]).vocab)
     model = load_trained_model_from_checkpoint(*paths(release), seq_len=None)
     with pytest.raises(ValueError, match=r'text 7 .* has token ids from 2 to 99, but the model has 0 to 98'):
         extract_embeddings(model, [u'word1'] * 7 + [u'word2'], vocabs=dict(vocab, word2=99), batch_size=3)
-    with pytest.raises(ValueError, match=r'text 1 .* has 18 tokens, but the model has 17 positions'):
+    with pytest.raises(ValueError, match=r'text 1 .* has 18 tokens, but the model has 17 positions; '
+                       'a model built with seq_len=17 cuts it'):
         extract_embeddings(model, [u'word1', u'word1 ' * 16], vocabs=vocab)
 
 

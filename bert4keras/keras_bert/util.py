@@ -11,10 +11,10 @@ import os
 
 import numpy as np
 
+from bert4keras.batching import check_token_ids, compute_by_length, padded_length
 from bert4keras.compat import STRINGS, fspath
 from bert4keras.keras_bert.loader import load_trained_model_from_checkpoint, load_vocabulary
 from bert4keras.keras_bert.tokenizer import Tokenizer
-from bert4keras.snippets import check_token_ids, padded_length
 
 __all__ = ['POOL_NSP', 'POOL_MAX', 'POOL_AVE', 'get_checkpoint_paths', 'extract_embeddings_generator',
            'extract_embeddings']
@@ -86,7 +86,8 @@ def extract_embeddings_generator(model, texts, poolings=None, vocabs=None, cased
         if not window:
             return
         for index, (token_ids, _) in enumerate(window, start=seen):
-            check_token_ids(index, token_ids, positions, vocab_size)
+            check_token_ids(index, token_ids, positions, vocab_size,
+                            remedy='a model built with seq_len=%d cuts it')
         seen += len(window)
         rows = []
         for first in range(0, len(window), batch_size):
@@ -95,7 +96,8 @@ def extract_embeddings_generator(model, texts, poolings=None, vocabs=None, cased
             for token_ids, segment_ids in batch:
                 length = max([0] + [at + 1 for at, number in enumerate(token_ids) if number != 0])
                 wanted = length if cut_embed or poolings is not None else width
-                rows.append((token_ids[:length], segment_ids[:length], wanted))
+                padding = [0] * (wanted - length)
+                rows.append((token_ids[:length] + padding, segment_ids[:length] + padding))
         for embedding in _embed_window(model, rows, poolings, batch_size, positions, seq_len if fixed else None):
             yield embedding
 
@@ -106,27 +108,22 @@ def layer_size(model, name, size):
 
 
 def _embed_window(model, rows, poolings, batch_size, positions, fixed):
-    """Yields the embeddings of (token ids, segment ids, tokens wanted), computed by length, in order."""
-    order = sorted(range(len(rows)), key=lambda index: -rows[index][2])
-    results, start = {}, 0
-    while start < len(rows):
-        longest = max(1, rows[order[start]][2])
-        width = fixed or padded_length(longest, max(longest, positions or longest))
-        size = min(len(rows), max(batch_size, min(64, batch_size * (positions or longest) // width)))
-        token_ids, segment_ids = np.zeros((2, batch_size if fixed else size, width), 'int32')  # [B, T] each
-        batch = order[start:start + len(token_ids)]
-        for row, index in enumerate(batch):
-            length = len(rows[index][0])
-            token_ids[row, :length], segment_ids[row, :length] = rows[index][:2]
-        hidden = np.asarray(model.predict_on_batch([token_ids, segment_ids]))  # [B, T, D]
-        for row, index in enumerate(batch):
-            results[index] = hidden[row, :rows[index][2]]
-            if poolings is not None:
-                seen = hidden[row][token_ids[row] != 0]
-                results[index] = np.concatenate([_POOLINGS[pooling](hidden[row], seen) for pooling in poolings])
-        start += len(batch)
-    for index in range(len(rows)):
-        yield results[index]
+    """Returns the embeddings of rows (token ids, segment ids), a vector for each of their tokens or pooled."""
+    limit = positions or max(1, max(len(token_ids) for token_ids, _ in rows))
+
+    def size(width):  # as many tokens as batch_size of the longest rows have
+        return batch_size if fixed else min(len(rows), max(batch_size, min(64, batch_size * limit // width)))
+
+    def compute(inputs, lengths):
+        hidden = np.asarray(model.predict_on_batch(inputs))  # [B, T, D]
+        for row, length in enumerate(lengths):
+            if poolings is None:
+                yield hidden[row, :length]
+            else:
+                seen = hidden[row][inputs[0][row] != 0]
+                yield np.concatenate([_POOLINGS[pooling](hidden[row], seen) for pooling in poolings])
+
+    return compute_by_length(rows, compute, size, lambda length: fixed or padded_length(max(1, length), limit))
 
 
 # from the hidden states [T, D] of a text, and of its tokens
