@@ -7,7 +7,12 @@ try:
 except ImportError:  # Python 2
     from collections import Mapping
 
-__all__ = ['Mapping', 'STRINGS', 'TEXT', 'fspath', 'native']
+try:
+    import queue
+except ImportError:  # Python 2
+    import Queue as queue
+
+__all__ = ['Mapping', 'STRINGS', 'TEXT', 'fspath', 'native', 'queue']
 
 TEXT = type(u'')
 STRINGS = (str, TEXT)  # bytes only where they are Python's strings
