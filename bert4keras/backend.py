@@ -10,6 +10,7 @@ from __future__ import absolute_import, division, print_function
 
 import math
 import sys
+import threading
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
            'describe', 'dtype_name', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group',
-           'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu', 'set_values', 'untouched_zeros',
-           'variable_dtype']
+           'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu',
+           'set_values', 'untouched_zeros', 'variable_dtype']
 
 keras = import_keras()
 IS_KERAS_3 = hasattr(keras, 'ops')
@@ -135,6 +136,14 @@ class Keras3(object):
         # adding is what sums rows that are there twice
         return kops.add(kops.zeros_like(like), gradient) if _ON_TENSORFLOW else gradient
 
+    def in_batch(self, arrays):
+        """Several arrays as one part of a generator's batch."""
+        return tuple(arrays)
+
+    def is_asked_by_fit(self):
+        """Whether `fit`, from a thread of its own, runs this, in the one Keras whose fit calls no `on_epoch_end`."""
+        return False
+
     def describe(self):
         """One line for people: which Keras runs on which engine, with their versions."""
         engine = keras.backend.backend()
@@ -180,6 +189,13 @@ class Keras2(object):
             gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
         return tf.convert_to_tensor(gradient)
 
+    def in_batch(self, arrays):  # Keras 2.3 and TensorFlow 1 take lists only, TensorFlow 2.0 tuples only
+        return list(arrays) if keras.__name__ == 'keras' or tf.__version__ < '2' else tuple(arrays)
+
+    def is_asked_by_fit(self):  # threads of TensorFlow are dummies for Python
+        return (keras.__name__ != 'keras' and tf.__version__.startswith('2.0.')
+                and isinstance(threading.current_thread(), threading._DummyThread))
+
     def describe(self):
         name = 'Keras %s' % keras.__version__ if keras.__name__ == 'keras' else 'tf.keras'
         return '%s on tensorflow %s' % (name, tf.__version__)
@@ -189,6 +205,7 @@ _seam = Keras3() if IS_KERAS_3 else Keras2()
 gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed, _seam.describe
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
+in_batch, is_asked_by_fit = _seam.in_batch, _seam.is_asked_by_fit
 
 
 def _aligned_zeros(shape, dtype):

@@ -1,11 +1,143 @@
 # -*- coding: utf-8 -*-
 """What people write again and again around the model, under one roof.
 
-Needs NumPy only, until a `BucketedBatches` is made.
+Needs NumPy only, until a `BucketedBatches` is made. Shapes: B batch, T tokens.
 """
 from __future__ import absolute_import, division, print_function
 
-from bert4keras.batching import TextError, check_token_ids, padded_length
-from bert4keras.embedding import POOLINGS, embed, normalize
+import numpy as np
 
-__all__ = ['POOLINGS', 'TextError', 'embed', 'normalize', 'padded_length', 'check_token_ids']
+from bert4keras.batching import check_token_ids, padded_length
+from bert4keras.embedding import POOLINGS, embed, normalize
+from bert4keras.errors import TextError
+from bert4keras.parallel import WorkerError, parallel_apply, parallel_apply_generator
+
+__all__ = ['POOLINGS', 'TextError', 'embed', 'normalize', 'padded_length', 'check_token_ids', 'sequence_padding',
+           'DataGenerator', 'BucketedBatches', 'WorkerError', 'parallel_apply', 'parallel_apply_generator']
+
+
+def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post'):
+    """Makes one array of sequences of several lengths; as in bert4keras 0.11.
+
+    Args:
+        inputs: list of B lists or arrays, with the same number of axes.
+        length: None for the longest's, or an int, or one int for each of the first `seq_dims` axes.
+            Longer sequences lose their end, in either mode.
+        value: number to pad with.
+        seq_dims: int, how many axes differ in length and are padded; the others are equal.
+        mode: 'post' pads at the end, 'pre' at the start.
+
+    Returns:
+        array [B, length, ...], of the type of the inputs.
+
+    Raises:
+        ValueError: no inputs, another mode, or axes that do not fit.
+    """
+    if mode not in ('post', 'pre'):
+        raise ValueError("mode must be 'post' or 'pre', not %r" % (mode,))
+    arrays = [np.asarray(sequence) for sequence in inputs]
+    if not arrays:
+        raise ValueError('an empty batch: there is no sequence to pad')
+    for index, array in enumerate(arrays):
+        if array.ndim < seq_dims:
+            raise ValueError('sequence %d has %d axes, fewer than seq_dims=%d' % (index, array.ndim, seq_dims))
+    longest = np.max([array.shape[:seq_dims] for array in arrays], axis=0)
+    lengths = longest if length is None else np.ravel(length)
+    if len(lengths) != seq_dims:
+        raise ValueError('length has %d numbers, but seq_dims is %d' % (len(lengths), seq_dims))
+    # an empty list has floats and one axis for NumPy: it decides neither type nor shape
+    filled = [array for array in arrays if array.size] or arrays
+    result = np.full((len(arrays),) + tuple(lengths) + filled[0].shape[seq_dims:], value,
+                     dtype=np.result_type(*filled))
+    for row, array in zip(result, arrays):
+        cut = array[tuple(slice(size) for size in lengths)]
+        if cut.size:
+            row[tuple(slice(size) if mode == 'post' else slice(total - size, None)
+                      for size, total in zip(cut.shape, lengths))] = cut
+    return result
+
+
+class DataGenerator(object):
+    """The base of bert4keras 0.11 for generators of batches of one's own; `BucketedBatches` is a ready one.
+
+    A subclass defines `__iter__(self, random=False)`, which yields (inputs, labels) for one pass, from
+    the items that `self.sample(random)` gives. `model.fit(generator.forfit(), steps_per_epoch=len(generator))`.
+
+    Args:
+        data: the items: a sequence, or an iterable that can be gone through again and again.
+        batch_size: int, B.
+        buffer_size: int, for an iterable of unknown length: how many items are shuffled among each
+            other; 1000 batches by default.
+        seed: None to draw from `numpy.random`, or an int: the order is then that of (seed, number of the pass).
+
+    Attributes:
+        steps: number of batches in a pass, the last smaller one included; None for unknown length.
+    """
+
+    def __init__(self, data, batch_size=32, buffer_size=None, seed=None):
+        if batch_size < 1:
+            raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
+        self.data, self.batch_size = data, batch_size
+        self.steps = -(-len(data) // batch_size) if hasattr(data, '__len__') else None
+        self.buffer_size = buffer_size or batch_size * 1000
+        self.seed, self._passes = seed, 0
+
+    def __len__(self):
+        if self.steps is None:
+            raise TypeError('the number of batches is not known: the data has no length')
+        return self.steps
+
+    def __iter__(self, random=False):
+        raise NotImplementedError('a subclass yields batches here, from self.sample(random)')
+
+    def sample(self, random=False):
+        """Yields (whether it is the last, item) for one pass, in random order if asked."""
+        items = self._shuffled() if random else iter(self.data)
+        for item in items:
+            break
+        else:
+            return
+        for following in items:
+            yield False, item
+            item = following
+        yield True, item
+
+    def _shuffled(self):
+        """Yields the items of one pass in random order."""
+        draw = np.random if self.seed is None else np.random.RandomState([self.seed, self._passes])
+        self._passes += 1
+        if self.steps is not None:
+            for index in draw.permutation(len(self.data)):
+                yield self.data[index]
+            return
+        buffered = []
+        for item in self.data:
+            if len(buffered) == self.buffer_size:
+                place = draw.randint(len(buffered))
+                item, buffered[place] = buffered[place], item
+                yield item
+            else:
+                buffered.append(item)
+        for index in draw.permutation(len(buffered)):
+            yield buffered[index]
+
+    def forfit(self, random=True):
+        """Yields batches without end, pass after pass: what `model.fit` wants, with `steps_per_epoch`."""
+        while True:
+            empty = True
+            for batch in self.__iter__(random):
+                empty = False
+                yield batch
+            if empty:
+                raise ValueError('the data has no batch; is it empty, or used up?')
+
+    def fortest(self, random=False):
+        """Yields the inputs of `forfit` alone: what `model.predict` wants, with `steps`."""
+        for batch in self.forfit(random):
+            yield batch[0]
+
+
+def BucketedBatches(*args, **kwargs):
+    """Makes a `generators.BucketedBatches`, the class to subclass; its base is one of Keras, which starts here."""
+    from bert4keras import generators
+    return generators.BucketedBatches(*args, **kwargs)
