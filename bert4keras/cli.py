@@ -157,7 +157,7 @@ def convert(args):
 
 def tokenize(args):
     """`bert4keras tokenize`: prints the tokens of each text, or their ids."""
-    from bert4keras.tokenizer import load_tokenizer
+    from bert4keras.tokenizer_files import load_tokenizer
     tokenizer = load_tokenizer(args.model)
     for text in given_texts(args):
         tokens = tokenizer.tokenize(text, max_length=args.max_length)
@@ -181,7 +181,7 @@ def fill_mask(args):
 def load_model(path):
     """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
     from bert4keras.release.directory import find_release
-    from bert4keras.tokenizer import load_tokenizer
+    from bert4keras.tokenizer_files import load_tokenizer
     release = find_release(path)
     tokenizer = load_tokenizer(release)
     quiet_engines()

@@ -6,7 +6,7 @@ from bert4keras.convert import (
     LAYOUTS, MODEL_SUFFIXES, build_with_heads, check_destination, convert, read_keras_model, warn_of_widening,
     write_converted)
 from bert4keras.decoding import fill_mask
-from bert4keras.tokenizer import load_tokenizer
+from bert4keras.tokenizer_files import load_tokenizer
 from bert4keras.verify import (
     Comparison, Inspection, Row, build_with_outputs, compare, fixed_batch, inspect, verify)
 

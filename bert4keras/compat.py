@@ -12,9 +12,10 @@ try:
 except ImportError:  # Python 2
     import Queue as queue
 
-__all__ = ['Mapping', 'STRINGS', 'TEXT', 'fspath', 'native', 'queue']
+__all__ = ['Mapping', 'STRINGS', 'TEXT', 'fspath', 'native', 'queue', 'unichr']
 
 TEXT = type(u'')
+unichr = chr if str is TEXT else unichr  # noqa: F821 (Python 2)
 STRINGS = (str, TEXT)  # bytes only where they are Python's strings
 
 

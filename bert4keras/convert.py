@@ -16,8 +16,9 @@ from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regu
                               temporary_directory)
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import read_config, read_fields, write_config
-from bert4keras.release.directory import find_release, write_release
+from bert4keras.release.directory import find_release, vocabulary_name, write_release
 from bert4keras.release.variables import ArrayCheckpoint, Variables, check_fits, open_variables
+from bert4keras.tokenizer_files import TOKENIZER_JSON, carry_tokenizer
 
 __all__ = ['LAYOUTS', 'convert']
 
@@ -71,7 +72,7 @@ def convert(source, destination, layout=None, force=False, changed=False):
         variables = open_variables(checkpoint, checked)
         check_fits(checked, variables, heads=False)
         config = read_fields(release.config_path)  # with every field it has
-        vocab_path = release.vocab_path
+        vocab_path = release.vocab_path or find_vocabulary(release.config_path)
         layout = layout or ('hugging-face' if checkpoint.layout == 'tensorflow' else 'tensorflow')
         if layout != 'keras':
             warn_of_widening(checkpoint)
@@ -128,8 +129,13 @@ def read_keras_model(path, changed=False):
     except Exception as error:  # what a damaged file makes of zipfile, HDF5 and Keras is of any type
         raise CheckpointError('%s cannot be opened as a Keras model: %s: %s; if it is damaged, get it again'
                               % (path, type(error).__name__, error))
-    vocab_path = os.path.join(os.path.dirname(path), 'vocab.txt')
-    return bert.config, variables, vocab_path if os.path.exists(vocab_path) else None, bert.application
+    return bert.config, variables, find_vocabulary(path, 'vocab.txt'), bert.application
+
+
+def find_vocabulary(path, *names):
+    """The path of the first of these files that is beside `path`, of its tokenizer.json, or None."""
+    paths = [os.path.join(os.path.dirname(path), name) for name in names + (TOKENIZER_JSON,)]
+    return next(iter(filter(os.path.exists, paths)), None)
 
 
 def read_model_configs(path):
@@ -196,7 +202,7 @@ def write_converted(directory, layout, config, variables, vocab_path, applicatio
     Args:
         config: dict, the fields of the config file.
         variables: Variables.
-        vocab_path: of the vocabulary to copy, or None.
+        vocab_path: of the vocabulary to copy, or of tokenizer.json, or None.
         application, gelu: of the Keras model to write, see `BertModel`.
     """
     if layout == 'keras':
@@ -206,7 +212,9 @@ def write_converted(directory, layout, config, variables, vocab_path, applicatio
     else:
         write_release(directory, layout, config, variables)
     if vocab_path is not None:
-        copy_file(vocab_path, os.path.join(directory, os.path.basename(vocab_path)))
+        if os.path.basename(vocab_path) != TOKENIZER_JSON:
+            copy_file(vocab_path, os.path.join(directory, vocabulary_name(vocab_path, layout)))
+        carry_tokenizer(vocab_path, directory, layout)
 
 
 def build_with_heads(config, variables, application='encoder', gelu=None):

@@ -10,7 +10,7 @@ import numpy as np
 from bert4keras.errors import CheckpointError
 from bert4keras.release.config import read_config
 from bert4keras.release.directory import find_release
-from bert4keras.tokenizer import load_tokenizer
+from bert4keras.tokenizer_files import load_tokenizer
 
 __all__ = ['fill_mask']
 

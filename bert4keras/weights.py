@@ -14,10 +14,11 @@ from bert4keras.errors import CheckpointError, ReleaseError, VocabularyError, so
 from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.release.checkpoint import save_checkpoint
 from bert4keras.release.config import hidden_act_of
-from bert4keras.release.directory import release_among, write_release
+from bert4keras.release.directory import release_among, vocabulary_name, write_release
 from bert4keras.release.families import HEAD_ARGUMENTS, is_transposed, layer_variables, strip_transposed
 from bert4keras.release.variables import Variables, expected_shapes, open_variables, to_layout
 from bert4keras.tokenizer import load_vocab, save_vocab
+from bert4keras.tokenizer_files import TOKENIZER_JSON, carry_tokenizer
 
 __all__ = ['OfficialWeights', 'check_keep_words', 'warn_of_types']
 
@@ -213,8 +214,8 @@ class OfficialWeights(object):
 
         Args:
             directory: it is made where it is missing; it must hold no other release.
-            vocab_path: of the vocabulary that the model was loaded with; what keep_words left of it is
-                written. None for no vocabulary.
+            vocab_path: of the vocabulary that the model was loaded with, or of its tokenizer.json; what keep_words
+                left of it is written, with the tokenizer files beside it. None for no vocabulary.
             layout: 'tensorflow' (the family's own names) or 'hugging-face'.
             changed: see `save_weights_as_checkpoint`.
 
@@ -233,7 +234,9 @@ class OfficialWeights(object):
             os.makedirs(directory)
         with temporary_directory(os.path.join(directory, 'release')) as partial:
             if vocab_path is not None:
-                self._write_vocab(vocab_path, os.path.join(partial, os.path.basename(vocab_path)))
+                if os.path.basename(vocab_path) != TOKENIZER_JSON:
+                    self._write_vocab(vocab_path, os.path.join(partial, vocabulary_name(vocab_path, layout)))
+                carry_tokenizer(vocab_path, partial, layout, self.keep_words)
             write_release(partial, layout, config, self.get_variables())
             release = release_among(set(os.listdir(partial) + os.listdir(directory)), directory)
             index = os.path.basename(release.checkpoint_path) + ('.index' if layout == 'tensorflow' else '')

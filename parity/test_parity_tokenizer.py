@@ -4,7 +4,7 @@
 Google's comes with `bert-tensorflow==1.0.4`, which needs TensorFlow 1.14 or 1.15. The other two differ
 from it in the ways that DIVERGENCES lists, each of them tested: that there is no other is tested over all
 code points, on real lines and on Hypothesis's texts. The SentencePiece tokenizer equals transformers'
-AlbertTokenizer on the genuine model.
+AlbertTokenizer on the genuine model. A directory with tokenizer files of its own has AutoTokenizer's ids.
 
 Of the real lines each combination of vocabulary and case sees its share; `BERT4KERAS_LONG=1` gives all
 100,000 to each.
@@ -17,11 +17,13 @@ import os
 import re
 import shutil
 import unicodedata
+from collections import OrderedDict
 
 import pytest
 from hypothesis import given
 
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
+from bert4keras.tokenizer_files import load_tokenizer, save_tokenizer_files
 from parity.peers import require
 from tests.helpers.real_text import LONG, mixed_lines
 from tests.helpers.strategies import SPECIAL_TOKENS, quick, texts
@@ -44,11 +46,17 @@ LINES = [
 ]
 
 
+class Words(Tokenizer):
+    """Words are not cut into pieces."""
+
+    def _word_piece_tokenize(self, word):
+        return [word]
+
+
 def write_own_vocabulary(path):
     """Writes a vocabulary of half of the words and characters of LINES, so that the rest is cut."""
     tokens = list(SPECIAL_TOKENS)
-    probe = Tokenizer({})
-    probe._word_piece_tokenize = lambda word: [word]
+    probe = Words({})
     words = sorted({word for line in LINES for word in probe._tokenize(line)})
     letters = sorted({letter for word in words for letter in word})
     tokens += [word for word in words[::2] if len(word) > 1] + letters[1::2] + letters[::4]
@@ -156,14 +164,13 @@ class Rust(object):
         self.peer = tokenizers.BertWordPieceTokenizer(load_vocab(path), lowercase=not cased)
         self.ours = Tokenizer(path, case_sensitive=cased, **SETTINGS)
         if cased not in self._others:  # whatever the vocabulary
-            self._others[cased] = self._find_others(Tokenizer(path, case_sensitive=cased))
+            self._others[cased] = self._find_others(Words(path, case_sensitive=cased))
         self.other = self._others[cased]
         self._rid = {ord(ch): None for ch in self.other}
         self._rid[0x3a3] = '\u03c3'
 
     def _find_others(self, tokenizer):
         """The characters, of those assigned in this Python's Unicode, that make other words of a word."""
-        tokenizer._word_piece_tokenize = lambda word: [word]
         return [ch for ch in map(chr, range(0x110000)) if unicodedata.category(ch) not in ('Cn', 'Co', 'Cs')
                 and tokenizer._tokenize('a%sb' % ch) != self.words('a%sb' % ch)]
 
@@ -309,3 +316,113 @@ def test_albert_on_lines(alberts, lines):
         if found != expected:  # of two ways to cut with one score, float32 sums choose
             scores = [sum(map(tokenizer._processor.GetScore, ids)) for ids in (found, expected)]
             assert abs(scores[0] - scores[1]) < 1e-3, line
+
+
+# ---- directories, as libraries save them -----------------------------------------------------
+
+WORD_PIECES = OrderedDict([
+    ('uncased', {}), ('cased', {'do_lower_case': False}), ('German uncased', {'strip_accents': False}),
+    ('Chinese as words', {'tokenize_chinese_chars': False}),
+    ('cased without accents', {'do_lower_case': False, 'strip_accents': True})])
+ALBERTS = OrderedDict([('ALBERT', {}), ('ALBERT cased', {'do_lower_case': False}),
+                       ('ALBERT with accents', {'keep_accents': True})])
+DIRECTORIES = list(WORD_PIECES) + list(ALBERTS) + ['added tokens', 'a model as downloaded', 'a vocabulary and settings',
+                                                   'ALBERT as downloaded']
+
+
+def save_directory(kind, folder, vocab_path, official):
+    """Writes the tokenizer's files of that kind, and nothing else, as transformers does."""
+    import transformers
+    if kind == 'a vocabulary and settings':
+        shutil.copy(vocab_path, os.path.join(folder, 'vocab.txt'))
+        write_json(folder, 'tokenizer_config.json', {'do_lower_case': False, 'tokenizer_class': 'BertTokenizer'})
+    elif kind == 'a model as downloaded':
+        for name in os.listdir(os.path.dirname(vocab_path)):
+            if name.endswith(('.txt', '.json')):
+                shutil.copy(os.path.join(os.path.dirname(vocab_path), name), folder)
+    elif kind in WORD_PIECES or kind == 'added tokens':
+        peer = transformers.BertTokenizer(vocab=load_vocab(vocab_path), **WORD_PIECES.get(kind, {}))
+        if kind == 'added tokens':
+            more = transformers.AddedToken
+            peer.add_tokens(['NewWord', 'the', '\u4e2d\u56fd', 'of the', more('gulls', single_word=True),
+                             more('Breakfast', normalized=False), more('\xe9-x', lstrip=True)])
+        peer.save_pretrained(folder)
+    else:
+        shutil.copy(os.path.join(official, 'google_albert_en', '30k-clean.model'), os.path.join(folder, 'spiece.model'))
+        settings = ALBERTS.get(kind, {})
+        write_json(folder, 'tokenizer_config.json', dict(settings, tokenizer_class='AlbertTokenizer'))
+        if kind in ALBERTS:
+            transformers.AlbertTokenizer.from_pretrained(folder, **settings).save_pretrained(folder)
+            os.remove(os.path.join(folder, 'spiece.model'))
+
+
+def write_json(folder, name, value):
+    """Writes a JSON file."""
+    with open(os.path.join(folder, name), 'w') as writer:
+        json.dump(value, writer)
+
+
+@pytest.fixture(scope='module', params=DIRECTORIES)
+def directory(request, tmpdir_factory):
+    """(transformers' AutoTokenizer, ours, the directory of both) of each kind."""
+    require('transformers')
+    import transformers
+    if not hasattr(transformers, 'TokenizersBackend'):
+        pytest.skip('transformers 5 writes and reads other files than earlier ones')
+    folder = str(tmpdir_factory.mktemp('saved'))
+    official = request.getfixturevalue('official') if request.param.startswith('ALBERT') else None
+    vocab_path = os.path.join(request.getfixturevalue('minilm'), 'vocab.txt')
+    save_directory(request.param, folder, vocab_path, official)
+    return transformers.AutoTokenizer.from_pretrained(folder), load_tokenizer(folder), folder
+
+
+# What two ways of cutting with one score, whole words and words of one letter more than allowed look like.
+NAMED = ['no <Uxxxx> or <Uxxxxxxxx> value', '0o666', '****,', '14:15+0000', 'goooooooood\u3002', 'risers in that locality',
+         'x' * 100, 'x' * 101, 'x' * 201, '[MASK] x[SEP]y [mask]', '\u0391\u03a3 \u039f\u0394\u039f\u03a3.',
+         'NEWWORD xNewWordy of  the OF THE gulls seagulls breakfast Breakfast \u4e2d\u56fdx \xc9-x e-x (a)']
+
+
+def test_a_directory_has_the_ids_of_auto_tokenizer(directory, lines):
+    """Of every line, whatever the directory's files say."""
+    peer, tokenizer, _ = directory
+    chosen = NAMED + share(lines)
+    for start in range(0, len(chosen), 1000):
+        part = chosen[start:start + 1000]
+        for line, expected in zip(part, peer(part)['input_ids']):
+            assert tokenizer.encode(line)[0] == expected, line
+
+
+@quick
+@given(text=texts)
+def test_a_directory_has_the_ids_of_auto_tokenizer_for_any_text(directory, text):
+    """Of texts of all assigned characters."""
+    peer, tokenizer, _ = directory
+    text = ''.join(ch for ch in text if unicodedata.category(ch) not in ('Cn', 'Cs'))
+    if hasattr(tokenizer, '_words'):  # tokenizers' table is applied to clusters of characters
+        text = ''.join(ch for ch in text if unicodedata.category(ch) not in ('Cf', 'Mc', 'Me', 'Mn'))
+    assert tokenizer.encode(text)[0] == peer(text)['input_ids']
+
+
+def test_transformers_opens_what_we_write(directory, lines, tmpdir):
+    """The files that we write of a tokenizer give the same ids there, and here again."""
+    import transformers
+    peer, tokenizer, _ = directory
+    save_tokenizer_files(str(tmpdir), tokenizer)
+    again, read = transformers.AutoTokenizer.from_pretrained(str(tmpdir)), load_tokenizer(str(tmpdir))
+    for line in NAMED + share(lines)[:200]:
+        assert again(line)['input_ids'] == peer(line)['input_ids'] == read.encode(line)[0], line
+
+
+@pytest.mark.parametrize('cased', [False, True])
+def test_transformers_opens_what_we_write_of_googles(minilm, lines, tmpdir, cased):
+    """Google's tokenizer, 200 characters a word; but for what BertNormalizer does otherwise."""
+    require('transformers')
+    import transformers
+    path = os.path.join(minilm, 'vocab.txt')
+    tokenizer = Tokenizer(path, case_sensitive=cased)
+    save_tokenizer_files(str(tmpdir), tokenizer)
+    write_json(str(tmpdir), 'config.json', {'model_type': 'bert'})
+    peer = transformers.AutoTokenizer.from_pretrained(str(tmpdir))
+    for line in map(rust(path, cased).as_rust, share(lines)[:300] + ['x' * 150, 'x' * 201]):
+        assert peer(line)['input_ids'] == tokenizer.encode(line)[0], line
+    assert peer('a', 'b')['token_type_ids'] == tokenizer.encode('a', 'b')[1]

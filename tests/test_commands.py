@@ -24,7 +24,8 @@ from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpo
 from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
 from bert4keras.convert import refuse_code
 from bert4keras.families import find_release, hugging_face_names
-from bert4keras.tokenizer import VocabularyError
+from bert4keras.tokenizer import Tokenizer, VocabularyError
+from bert4keras.tokenizer_files import save_tokenizer_files
 from tests.helpers.releases import make_release, random_ids
 
 
@@ -124,6 +125,18 @@ def test_convert_takes_unused_tensors_along(release, tmp_path, safetensors):
     convert(there, back)
     assert same_tensors(tensors(source), tensors(back))
     assert tensors(there)['bert/pooler/dense/bias/adam_v'].dtype == 'float16'
+
+
+def test_convert_takes_the_tokenizer_along(tmp_path):
+    """Of a directory that has tokenizer.json and no vocab.txt, whatever the layout."""
+    source, there = [os.path.join(str(tmp_path), name) for name in ('source', 'there')]
+    os.mkdir(source)
+    make_release(source, num_hidden_layers=1)
+    save_tokenizer_files(source, Tokenizer({'[PAD]': 0, '[UNK]': 1, '[CLS]': 2, '[SEP]': 3}, True, 77))
+    os.remove(os.path.join(source, 'vocab.txt'))
+    convert(source, there, layout='tensorflow')
+    assert read(there, 'tokenizer.json') == read(source, 'tokenizer.json')
+    assert load_tokenizer(there)._max_word_length == 77
 
 
 @pytest.mark.slow
@@ -281,8 +294,8 @@ def test_fill_mask_without_the_head(release, tmp_path):
 
 def test_a_vocabulary_of_another_size(tmp_path):
     """The vocabulary's size against the config's: an error with both numbers and files; none is one too."""
-    make_release(tmp_path, num_hidden_layers=1, vocab=['[PAD]', 'b', 'c'])
-    with pytest.raises(VocabularyError, match='vocab.txt has 3 tokens, but .*bert_config.json has vocab_size 99'):
+    make_release(tmp_path, num_hidden_layers=1, vocab=['[PAD]'] + ['word%d' % number for number in range(99)])
+    with pytest.raises(VocabularyError, match='vocab.txt has 100 tokens, but .*bert_config.json has vocab_size 99'):
         load_tokenizer(find_release(str(tmp_path)))
     os.remove(os.path.join(str(tmp_path), 'vocab.txt'))
     with pytest.raises(VocabularyError, match='there is no vocabulary'):

@@ -10,7 +10,7 @@ from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpo
 from bert4keras.compat import fspath, native
 from bert4keras.convert import convert
 from bert4keras.families import find_release, read_config
-from bert4keras.tokenizer import load_tokenizer
+from bert4keras.tokenizer_files import load_tokenizer
 from bert4keras.verify import inspect
 
 

@@ -19,7 +19,8 @@ from bert4keras.commands import convert, inspect, verify
 from bert4keras.families import (ConfigError, activation_name, find_release, hugging_face_names, layer_variables,
                                  open_variables, read_config, strip_transposed)
 from bert4keras.layers import BertDense
-from bert4keras.tokenizer import VocabularyError, load_vocab
+from bert4keras.tokenizer import load_vocab, save_vocab
+from bert4keras.tokenizer_files import load_tokenizer
 from tests.helpers.releases import (ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables,
                                     shapes)
 
@@ -365,6 +366,20 @@ def test_a_release_is_saved_over_itself(tmp_path):
         stream.write(u'\n'.join(VOCAB[:8]))
     with pytest.raises(VocabularyError, match='has 8 tokens, but the model has 7'):
         bert.save_release(str(tmp_path), vocab_path=too_many)
+
+
+def test_a_vocabulary_of_any_name_is_found_again(tmp_path):
+    """v.txt is saved as vocab.txt, and the tokenizer's settings that are beside it go along."""
+    there, path = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'v.txt')
+    save_vocab(path, {token: number for number, token in enumerate(VOCAB)})
+    with io.open(os.path.join(str(tmp_path), 'tokenizer_config.json'), 'w') as stream:
+        stream.write(u'{"model_max_length": 77, "tokenizer_class": "BertTokenizer"}')
+    bert = BertModel(CONFIGS['bert'])
+    bert.build()
+    bert.save_release(there, vocab_path=path)
+    tokenizer = load_tokenizer(there)
+    assert tokenizer.model_max_length == 77 and tokenizer.ids_to_tokens(range(99)) == VOCAB
+    assert os.path.exists(os.path.join(there, 'vocab.txt')) and not os.path.exists(os.path.join(there, 'v.txt'))
 
 
 # ------------------------------------------------------------------ types of weights

@@ -18,8 +18,8 @@ ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
     ('compat', 'errors', 'files'),
-    ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'sentencepiece_model', 'tokenizer', 'tokenizer_files',
-     'vocabulary'),
+    ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'tokenizer', 'tokenizer_files',
+     'tokenizer_parts'),
     ('layers', 'optimizers'),
     ('graph', 'losses'),
     ('weights',),
@@ -30,8 +30,8 @@ ORDER = (
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'compat', 'embedding', 'errors', 'files', 'parallel', 'reference', 'release', 'tokenizer',
-               'checkpoint', 'families', 'tensor_bundle')
-NO_ALL_YET = ('optimizers', 'tokenizer')
+               'tokenizer_files', 'tokenizer_parts', 'checkpoint', 'families', 'tensor_bundle')
+NO_ALL_YET = ('optimizers',)
 
 
 def module_files():

@@ -31,6 +31,15 @@ TOKENS = list(SPECIAL_TOKENS) + WORDS + LETTERS
 VOCAB = OrderedDict((token, number) for number, token in enumerate(TOKENS))
 UNCASED = Tokenizer(VOCAB)
 CASED = Tokenizer(VOCAB, case_sensitive=True)
+
+
+class Words(Tokenizer):
+    """Words are not cut into pieces."""
+
+    def _word_piece_tokenize(self, word):
+        return [word]
+
+
 TOKENIZERS = st.sampled_from([UNCASED, CASED])
 LIMITS = st.one_of(st.none(), st.integers(3, 23))
 
@@ -312,8 +321,7 @@ def test_offsets_slice_back_to_the_token(tokenizer, first, second, max_length, f
     token_ids, _, offsets = tokenizer.encode(first, second, max_length, first_length, offsets=True)
     assert token_ids == tokenizer.encode(first, second, max_length, first_length)[0]
     assert len(offsets) == len(token_ids)
-    words = Tokenizer(VOCAB, case_sensitive=tokenizer._case_sensitive)
-    words._word_piece_tokenize = lambda word: [word]
+    words = Words(VOCAB, case_sensitive=tokenizer._case_sensitive)
     text, before = first, 0
     for token, (start, end) in zip(tokenizer.ids_to_tokens(token_ids), offsets):
         if token in ('[CLS]', '[SEP]', '[PAD]'):
@@ -551,16 +559,19 @@ class Shouting(Tokenizer):
 @given(st.sampled_from(['_is_space', '_is_control', '_is_cjk_character', '_is_punctuation']),
        TOKENIZERS, st.text('abcd \t\u4e2d\u4eca\u5929.!z\u0301', max_size=20))
 def test_character_hooks_are_respected(name, tokenizer, text):
-    """The tokens follow an overridden hook: in a subclass, or set on an object in use."""
+    """The tokens follow a hook that a subclass overrides."""
     subclass = type(str('One'), (Tokenizer,), {str(name): Shouting.__dict__[name]})
     overridden = subclass(VOCAB, case_sensitive=tokenizer._case_sensitive)
-    patched = Tokenizer(VOCAB, case_sensitive=tokenizer._case_sensitive)
-    patched._tokenize(text)
-    setattr(patched, name, getattr(Shouting(VOCAB), name))
-    expected = reference_tokens(overridden, text)
-    assert overridden._tokenize(text) == patched._tokenize(text) == expected
-    delattr(patched, name)
-    assert patched._tokenize(text) == reference_tokens(tokenizer, text)
+    assert overridden._tokenize(text) == overridden._tokenize(text) == reference_tokens(overridden, text)
+
+
+@pytest.mark.parametrize('hook', ['_is_space', '_is_punctuation', '_is_cjk_character', '_is_control', '_tokenize',
+                                  '_word_piece_tokenize', 'token_to_id', 'tokens_to_ids'])
+def test_hooks_are_for_subclasses(hook):
+    """A hook that is set on one object would be ignored: an error says where it belongs."""
+    with pytest.raises(AttributeError) as caught:
+        setattr(Tokenizer(VOCAB), hook, lambda *args: [])
+    assert hook in str(caught.value) and 'subclass of Tokenizer' in str(caught.value)
 
 
 def test_the_word_piece_hook_is_asked_every_time():
@@ -628,9 +639,141 @@ def test_tokenizers_pickle_and_copy(copied):
     assert original.encode(text) == expected and other.encode('a') == ([0, 2, 1], [0, 0, 0])
 
 
+def test_every_argument_survives_a_copy():
+    """Pickled and copied, of each argument a value that is not the default; names and lengths set later, too."""
+    original = Tokenizer(VOCAB, True, 3, True, strip_accents=True)
+    original.token_unk, original.model_max_length = '[unused1]', 77
+    text = 'ab\u0301c abcd [MASK]H'
+    assert original._tokenize(text) == ['a', '##b', '##c', '[unused1]', '[MASK]', '[unused1]']
+    for other in [copy.copy(original), copy.deepcopy(original)] + [
+            pickle.loads(pickle.dumps(original, protocol)) for protocol in range(3)]:
+        assert other._tokenize(text) == original._tokenize(text) and other.encode(text) == original.encode(text)
+        assert other.model_max_length == 77 and other._strip_accents is True
+
+
+def test_accents_may_be_stripped_or_kept_whatever_the_case():
+    """`strip_accents` is another question than `case_sensitive`; None is Google's answer."""
+    vocab = {token: number for number, token in enumerate(['[UNK]', '\xe4', 'a', 'A', '\xc4'])}
+    for cased, strip_accents, tokens in ((False, False, '\xe4 a'), (True, True, 'A a'), (False, True, 'a a'),
+                                         (True, False, '\xc4 a'), (False, None, 'a a'), (True, None, '\xc4 a')):
+        assert Tokenizer(vocab, cased, strip_accents=strip_accents)._tokenize('\xc4 a') == tokens.split(' ')
+
+
+def test_special_ids_and_the_size_are_public():
+    """Ids by name; the size is what a table of embeddings needs, gaps included."""
+    vocab = {'[PAD]': 3, '[UNK]': 5, '[CLS]': 7, '[SEP]': 11, '[MASK]': 13, 'a': 17}
+    tokenizer = Tokenizer(vocab)
+    assert (tokenizer.token_pad_id, tokenizer.token_unk_id, tokenizer.token_cls_id, tokenizer.token_sep_id,
+            tokenizer.token_mask_id, tokenizer.vocab_size) == (3, 5, 7, 11, 13, 18)
+    assert Tokenizer({}).vocab_size == 0 == Tokenizer({}).token_pad_id
+    with pytest.raises(VocabularyError) as caught:
+        Tokenizer({'a': 0}).token_mask_id
+    assert '[MASK]' in str(caught.value)
+
+
+def test_offsets_tokenize_once():
+    """Ids and spans come from the same tokens, though the hook may answer otherwise the next time."""
+    class Counting(Tokenizer):
+        calls = 0
+
+        def _tokenize(self, text):
+            self.calls += 1
+            return super(Counting, self)._tokenize(text)
+
+    tokenizer = Counting(VOCAB)
+    tokenizer.encode('hello world', 'unaffable', offsets=True)
+    assert tokenizer.calls == 2
+
+
+LONG_TEXTS = ['\u4eca\u5929', 'hello ', 'a.', '\u4eca\u03a3', 'a[MASK]', '\n', 'a', '\U0001d16d\U0001d165 ']
+
+
+@pytest.mark.parametrize('text', LONG_TEXTS)
+@pytest.mark.parametrize('keep_special', [False, True])
+def test_a_long_text_is_cut_into_blocks_that_change_nothing(monkeypatch, text, keep_special):
+    """Tokens, ids and spans of a text of many blocks are those of the whole."""
+    tokenizer = Tokenizer(VOCAB, keep_special=keep_special)
+    text = (text * 40)[:60] + 'h\u4eca\u0301e \u03b1\u03a3.\u03b1[MASK]\u03a3' + text * 9
+    whole = tokenizer._tokenize(text), tokenizer.encode(text, offsets=True)
+    for size in (1, 7, 16):
+        monkeypatch.setattr('bert4keras.tokenizer_parts.BLOCK_LENGTH', size)
+        monkeypatch.setattr('bert4keras.tokenizer.BLOCK_LENGTH', size)
+        assert tokenizer.tokenize(text)[1:-1] == whole[0]
+        assert tokenizer.encode(text, offsets=True) == whole[1] and tokenizer.encode(text) == whole[1][:2]
+        for limit in (3, 9, 40):
+            expected = ['[CLS]'] + whole[0][:limit - 2] + ['[SEP]']
+            assert tokenizer.tokenize(text, max_length=limit) == expected
+            assert tokenizer.encode(text, max_length=limit)[0] == tokenizer.tokens_to_ids(expected)
+            assert tokenizer.encode(text, text, max_length=limit, first_length=2 + limit // 9)[0] == (
+                Whole(VOCAB, keep_special=keep_special).encode(text, text, limit, 2 + limit // 9)[0])
+
+
+class Whole(Tokenizer):
+    """A text is never cut into blocks where `_tokenize` is overridden."""
+
+    def _tokenize(self, text):
+        return self._tokenize_step_by_step(text)
+
+
+@pytest.mark.parametrize('text', ['\u4eca\u5929', 'hello ', 'a.', '\u4eca\u03a3'])
+def test_no_more_of_a_long_text_is_tokenized_than_is_kept(text):
+    """With a limit a text of millions of characters takes as long as one of a block."""
+    tokenizer = Tokenizer(VOCAB)
+    seen = []
+
+    def spy(block):
+        seen.append(len(block))
+        return Tokenizer._encode_block(tokenizer, block)
+
+    tokenizer._encode_block = spy
+    token_ids, _ = tokenizer.encode(text * 1000000, max_length=512)
+    assert len(token_ids) == 512 and len(seen) == 1 and seen[0] <= 2 ** 16 + 6
+
+
+def test_a_hook_sees_a_long_text_whole():
+    """Only Google's own steps are known not to look beyond a block."""
+    class Reversing(Tokenizer):
+        def _tokenize(self, text):
+            return super(Reversing, self)._tokenize(text)[::-1]
+
+    text = 'hello ' * 20000 + 'world'
+    assert Reversing(VOCAB).tokenize(text, max_length=4) == ['[CLS]', 'world', 'hello', '[SEP]']
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='a system without named pipes')
+@pytest.mark.parametrize('what', ['device', 'pipe', 'large', 'lines'])
+@pytest.mark.parametrize('make', [load_vocab, SpTokenizer])
+def test_a_file_that_may_not_end_is_refused(tmpdir, monkeypatch, what, make):
+    """A device, a pipe that nobody writes to, and a file of more bytes or lines than any vocabulary has."""
+    path = '/dev/zero' if what == 'device' else str(tmpdir.join('vocab.txt'))
+    if what == 'pipe':
+        os.mkfifo(path)
+    elif what != 'device':
+        limit = 'MAX_BYTES' if what == 'large' else 'MAX_TOKENS'
+        monkeypatch.setattr('bert4keras.tokenizer_parts.' + limit, 6)
+        write(tmpdir, b'\na\nb\nc\nd\ne\nf\ng\nh')
+        if make is SpTokenizer and what == 'lines':
+            pytest.importorskip('sentencepiece')
+    with pytest.raises(VocabularyError) as caught:
+        make(path)
+    assert os.path.basename(path) in str(caught.value) and 'give' in str(caught.value)
+
+
+def test_control_characters_of_tokens_do_not_reach_the_terminal():
+    """Errors show a token as Python would write it."""
+    class Renamed(Tokenizer):
+        token_cls = '\x1b[31mred'
+
+    for make in (lambda: Renamed({'a': 0}).encode('a'), lambda: Tokenizer({'\x1b[31m': -1}),
+                 lambda: UNCASED.rematch('a', ['\x1b[31m'])):
+        with pytest.raises(ValueError) as caught:
+            make()
+        assert '\x1b' not in str(caught.value) and '31m' in str(caught.value)
+
+
 def test_many_threads_get_the_right_tokens(monkeypatch):
     """Threads share the memories, which are full and start afresh all the time, without disturbing one another."""
-    monkeypatch.setattr('bert4keras.tokenizer._MEMO_ENTRIES', 50)
+    monkeypatch.setattr('bert4keras.tokenizer_parts.ENTRIES', 50)
     tokenizer, wrong = Tokenizer(VOCAB), []
 
     def work(seed):
@@ -649,7 +792,7 @@ def test_many_threads_get_the_right_tokens(monkeypatch):
 
 def test_memory_is_bounded(monkeypatch):
     """A full memory starts afresh; long chunks, and those of many parts, are not remembered."""
-    monkeypatch.setattr('bert4keras.tokenizer._MEMO_ENTRIES', 7)
+    monkeypatch.setattr('bert4keras.tokenizer_parts.ENTRIES', 7)
     tokenizer = Tokenizer(VOCAB)
     for i in range(50):
         text = 'hello a%d %s a.b.c %s' % (i, 'a' * 33, '\u03a3\u4e2d' + VOCAB_CHARACTERS[i])

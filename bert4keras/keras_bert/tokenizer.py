@@ -9,6 +9,9 @@ import itertools
 import unicodedata
 
 from bert4keras import tokenizer
+from bert4keras.compat import unichr
+from bert4keras.tokenizer import canonical_order
+from bert4keras.tokenizer_parts import Memo
 
 __all__ = ['TOKEN_CLS', 'TOKEN_MASK', 'TOKEN_PAD', 'TOKEN_SEP', 'TOKEN_UNK', 'Tokenizer']
 
@@ -81,7 +84,7 @@ class Tokenizer(tokenizer.Tokenizer):
         if not self._cased:
             text = text.translate(self._decomposed)  # NFD without the accents
             if any(map(unicodedata.combining, text)):
-                text = _in_canonical_order(text)
+                text = u''.join([text[index] for index in canonical_order(text)])
             text = text.lower()
         tokens = []
         for word in text.translate(self._cleaned).split():
@@ -90,11 +93,11 @@ class Tokenizer(tokenizer.Tokenizer):
 
     def _forget(self):
         super(Tokenizer, self)._forget()
-        self._decomposed = tokenizer._Memo(_decompose_character)
+        self._decomposed = Memo(_decompose_character)
 
     def _clean_character(self, code):
         """What `str.translate` asks about each character; keras-bert asks in this order."""
-        ch = tokenizer._unichr(code)
+        ch = unichr(code)
         if self._is_punctuation(ch) or self._is_cjk_character(ch):
             return u' %s ' % ch
         if self._is_space(ch):
@@ -179,15 +182,9 @@ class Tokenizer(tokenizer.Tokenizer):
 
 
 def _decompose_character(code):
-    """NFD of a character, without the accents that `_in_canonical_order` would move."""
-    return u''.join(ch for ch in unicodedata.normalize('NFD', tokenizer._unichr(code))
+    """NFD of a character, without the accents that `canonical_order` would move."""
+    return u''.join(ch for ch in unicodedata.normalize('NFD', unichr(code))
                     if not (unicodedata.combining(ch) and unicodedata.category(ch) == 'Mn'))
-
-
-def _in_canonical_order(text):
-    """Sorts each run of combining characters, as NFD does, in n log n time (CPython's: n ** 2)."""
-    runs = itertools.groupby(text, lambda ch: unicodedata.combining(ch) > 0)
-    return u''.join(ch for _, run in runs for ch in sorted(run, key=unicodedata.combining))
 
 
 def _align(source, target):

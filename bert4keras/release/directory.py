@@ -16,7 +16,7 @@ from bert4keras.release.families import family_of
 from bert4keras.release.variables import to_layout
 
 __all__ = ['CHECKPOINT_PATTERNS', 'CONFIG_PATTERNS', 'FILE_NAMES', 'VOCAB_PATTERNS', 'Release', 'find_release',
-           'release_among', 'write_release']
+           'release_among', 'vocabulary_name', 'write_release']
 
 CONFIG_PATTERNS = ('bert_config*.json', 'albert_config*.json', 'config.json')
 CHECKPOINT_PATTERNS = ('*.ckpt*.index', 'model.safetensors', 'model.safetensors.index.json')
@@ -83,6 +83,14 @@ def _only(files, patterns, directory, what, error, required=True, note=''):
 def _matches(name, patterns):
     """Whether the name of a file is of a kind."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def vocabulary_name(path, layout):
+    """What a release written here calls a vocabulary: `path`'s own name, unless nobody would find it by that."""
+    name = os.path.basename(path)
+    if layout != 'hugging-face' and _matches(name, VOCAB_PATTERNS):
+        return name
+    return 'spiece.model' if name.endswith('.model') else 'vocab.txt'
 
 
 def write_release(directory, layout, config, variables):

@@ -4,13 +4,15 @@ from __future__ import absolute_import, division, print_function
 
 FILE = 'tokenizer.py'
 CHECK = 'tests/test_tokenizer.py'
-MUTATIONS = [(name, FILE, old, new) for name, old, new in [
-    ('accents stay', "if unicodedata.category(letter) != 'Mn':", "if True:"),
-    ('no decomposition', "unicodedata.normalize('NFD', ch.lower())", "ch.lower()"),
-    ('no lower case', "unicodedata.normalize('NFD', ch.lower())", "unicodedata.normalize('NFD', ch)"),
+PARTS = ('the first of equals is cut', 'the second is cut always', 'no room for the third special token',
+         'memories without a bound', 'long chunks remembered')
+MUTATIONS = [(name, 'tokenizer_parts.py' if name in PARTS else FILE, old, new) for name, old, new in [
+    ('accents stay', "            if not self._is_accent(letter):", "            if True:"),
+    ('no decomposition', "for letter in self._decompose(ch):", "for letter in ch:"),
+    ('no lower case', "            ch = ch.lower()\n", "            pass\n"),
     ('final sigmas like others', "if self._case_sensitive or _SIGMAS[0] not in text:", "if True:"),
     ('a sigma may be cut off its neighbours', "else [_SIGMAS[0]]\n", "else []\n"),
-    ('marks not sorted', "sorted(run.group(), key=unicodedata.combining)", "list(run.group())"),
+    ('marks not sorted', "sorted(run, key=classes.__getitem__)", "list(run)"),
     ('marks pass a joiner', "elif not unicodedata.combining(letter):", "elif False:"),
     ('no space around CJK', "return ' %s ' % ch if self._is_cjk_character(ch) else ch", "return ch"),
     ('one CJK range forgotten', " or 0xf900 <= code <= 0xfaff", ""),
@@ -34,17 +36,17 @@ MUTATIONS = [(name, FILE, old, new) for name, old, new in [
     ('segments one early', "first_size = len(first) // 4\n        segment_ids",
      "first_size = len(first) // 4 - 1\n        segment_ids"),
     ('segments of padding', "& (np.arange(width) < ends)", "& (np.arange(width) <= ends)"),
-    ('rows padded with 0', "padding = _pack_ids([self._pad_id()])", "padding = _pack_ids([0])"),
+    ('rows padded with 0', "padding = pack_ids([self.token_pad_id])", "padding = pack_ids([0])"),
     ('a quote is cut though it is a letter', "\\u3008-\\u3011", "\\u3005-\\u3011"),
-    ('memories without a bound', "if len(self) >= _MEMO_ENTRIES:", "if False:"),
-    ('long chunks remembered', "len(chunk) <= _MEMO_KEY_LENGTH and ", ""),
-    ('a setting is not seen', "        if name in self._settings:\n            self._forget()\n\n    def __delattr__",
-     "        if name == '_token_dict':\n            self._forget()\n\n    def __delattr__"),
-    ('special tokens cut', "        if not self._keep_special:\n            return [text]",
-     "        if True:\n            return [text]"),
+    ('memories without a bound', "if len(self) >= ENTRIES:", "if False:"),
+    ('long chunks remembered', "len(chunk) <= KEY_LENGTH and ", ""),
+    ('a setting is not seen', "        if name in self._settings:\n", "        if name == '_token_dict':\n"),
+    ('special tokens cut', "return self._kept.split(text) if self._kept else [text]",
+     "return [text]"),
     ('a span one too long', "(min(found), max(found) + 1)", "(min(found), max(found) + 2)"),
     ('an unknown word has no span', "end = max(place, letters.find(' ', place))", "end = place"),
     ('the digit keeps its comma', "if piece[-1] != ',' or not piece[-2:-1].isdigit():", "if True:"),
-    ('quotes stay double', ".replace('``', '\"').replace(\"''\", '\"')\n        if not self._keep_accents",
-     "\n        if not self._keep_accents"),
+    ('quotes stay double',
+     ".replace('``', '\"').replace(\"''\", '\"')\n        if not self._keep_accents:\n            text = ",
+     "\n        if not self._keep_accents:\n            text = "),
 ]]
