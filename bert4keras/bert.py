@@ -35,14 +35,13 @@ import os
 from bert4keras import backend, graph
 from bert4keras.backend import keras
 from bert4keras.errors import ConfigError
-from bert4keras.layers import (BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer,
-                               BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
-                               BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
+from bert4keras.layers import (
+    BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer, BertLayerNorm, BertPositionEmbedding,
+    BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
 from bert4keras.release.config import activation_name, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of
-from bert4keras.release.variables import open_variables
-from bert4keras.weights import OfficialWeights, check_keep_words
+from bert4keras.weights import OfficialWeights, check_heads, check_is_tied, check_keep_words
 
 __all__ = ['APPLICATIONS', 'Bert4LM', 'Bert4Seq2seq', 'BertModel', 'build_bert_model', 'load_pretrained_model']
 
@@ -51,27 +50,24 @@ class BertModel(OfficialWeights):
     """BERT, or the ALBERT that the config is of, as a Keras model of token ids and segment ids.
 
     Args:
-        config: path of the config file, or a mapping with its fields, see `families.read_config`; or the
-            directory of a release, whose weights `build` loads.
+        config: path of the config file, or a mapping with its fields, see `release.config.read_config`;
+            or the directory of a release, whose weights `build` loads.
         with_pool: whether to return the pooled vector of the first token, [B, D].
         with_nsp: whether to return the next sentence's probabilities [B, 2] instead of it.
-        with_mlm: whether to return the masked language model's probabilities [B, T, V]; the applications
-            'lm' and 'seq2seq' always do. Each of the three can be 'linear', too, for what comes before
-            tanh or softmax.
+        with_mlm: whether to return the masked language model's probabilities [B, T, V]; 'lm' and 'seq2seq'
+            always do. Each of the three can be 'linear' too, for what comes before tanh or softmax.
         keep_words: sequence of token ids, or None for all: the vocabulary to keep, in its new order.
             V is then its length, and the model's token ids are positions in it.
-        gelu: 'erf', 'tanh' or None (what `backend.set_gelu` says): the GELU that the config's
-            `hidden_act: gelu` means.
-        application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM), see `BertAttentionMask`; None for the
-            class attribute.
-        layer_classes: {class of layers.py: the class to use instead}; None for the class attribute.
+        gelu: 'erf', 'tanh' or None (what `backend.set_gelu` says): what the config's `hidden_act: gelu` means.
+        application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM), see `BertAttentionMask`.
+        layer_classes: {class of layers.py: the class to use instead}. None for the class attribute, as above.
         prefix: str that the names of all layers and inputs begin with, for a second stack in one model.
         shared: {name without prefix: layer} to use as they are, such as some of another stack's `layers`.
         return_attention: whether to return, after the rest, each block's attention [B, N, T, T].
 
     Attributes:
         config: dict, the checked config.
-        family: the `families.Family` that the config is of.
+        family: the `release.families.Family` that the config is of.
         model: the Keras model, once `build` was called. Inputs [token ids, segment ids], int [B, T];
             output the last hidden states [B, T, D], or the heads that were asked for.
         layers: OrderedDict {name without prefix: layer} of what `layer` made.
@@ -96,14 +92,10 @@ class BertModel(OfficialWeights):
         self.application = application or self.application
         if self.application not in ('encoder', 'lm', 'seq2seq'):
             raise ValueError('application must be one of encoder, lm, seq2seq, not %r' % (self.application,))
-        for name, value in (('with_pool', with_pool), ('with_nsp', with_nsp), ('with_mlm', with_mlm)):
-            if not isinstance(value, bool) and value != 'linear':
-                raise ValueError("%s must be True, False or 'linear', not %r" % (name, value))
+        check_heads(with_pool=with_pool, with_nsp=with_nsp, with_mlm=with_mlm)
         self.with_pool, self.with_nsp = with_pool, with_nsp
         self.with_mlm = with_mlm or self.application != 'encoder'
-        if self.with_mlm and self.config.get('tie_word_embeddings') is False:
-            raise ConfigError('the config has tie_word_embeddings = False, but the head of with_mlm=True is tied '
-                              'to the word embeddings; build without it')
+        check_is_tied(self.config, self.with_mlm)
         self.keep_words = check_keep_words(keep_words, self.config)
         if gelu is None and self.config['hidden_act'] == 'gelu':
             gelu = backend.get_gelu()
@@ -117,12 +109,7 @@ class BertModel(OfficialWeights):
 
     def build(self):
         """Builds `self.model`, with the weights of its directory or random ones, and returns it."""
-        variables = None
-        if self.checkpoint_path is not None:
-            variables = open_variables(self.checkpoint_path, self.config)  # before the work of building
-            if type(self) in APPLICATIONS.values() and not self.layer_classes:
-                self.check_variables(variables)
-            self.loading = frozenset(self.variable_names())
+        variables = self.begin_loading(check=type(self) in APPLICATIONS.values() and not self.layer_classes)
         inputs = self.inputs()
         self.model = keras.models.Model(inputs, self.run(*inputs[:2]))
         if variables is not None:
@@ -307,32 +294,27 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
     """Builds BERT or ALBERT and loads its official weights.
 
     Args:
-        config_path: path of the config; or of a release's directory, in which config and checkpoint
-            are found; or a mapping with the config's fields.
-        checkpoint_path: path of the weights, see `checkpoint.open_checkpoint`; None for those of the
-            directory, or for random ones where `config_path` is no directory.
+        config_path: path of the config, or of a release's directory, or a mapping with the config's fields.
+        checkpoint_path: of the weights, see `open_checkpoint`; None for those of the directory, or random ones.
         with_pool, with_nsp, with_mlm, keep_words, gelu: see `BertModel`.
         application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM); see `BertAttentionMask`.
         albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
-        return_keras_model: False to get the BertModel, whose `.model` is the Keras model and which
-            loads and saves checkpoints.
+        return_keras_model: False to get the BertModel, whose `model` is the Keras model.
         model: a class to build, derived from BertModel.
         **options: layer_classes, prefix, shared, return_attention, see `BertModel`; or what your class takes.
 
     Returns:
-        Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D];
-        or, of the heads asked for, the pooled vector [B, D] or NSP probabilities [B, 2], and the MLM
-        probabilities [B, T, V]: one alone, two as a list in this order.
+        Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D]; or to the
+        heads asked for, pooled vector or NSP, and MLM: one alone, two as a list in this order.
 
     Raises:
         ConfigError, CheckpointError: both are ValueErrors; they name file, thing and remedy.
     """
-    if application not in APPLICATIONS:
-        raise ValueError('application must be one of %s, not %r' % (', '.join(sorted(APPLICATIONS)), application))
-    if model is not None and application != 'encoder':
+    if application != 'encoder':
         options['application'] = application
-    bert = (model or APPLICATIONS[application])(config_path, with_pool=with_pool, with_nsp=with_nsp, with_mlm=with_mlm,
-                                                keep_words=keep_words, gelu=gelu, **options)
+    bert = (model or APPLICATIONS.get(application, BertModel))(
+        config_path, with_pool=with_pool, with_nsp=with_nsp, with_mlm=with_mlm, keep_words=keep_words, gelu=gelu,
+        **options)
     if albert is not None and bool(albert) != bert.family.shares_blocks:
         raise ConfigError('albert=%r, but the config is of %s; leave it out' % (albert, bert.family.title))
     bert.checkpoint_path = checkpoint_path or bert.checkpoint_path

@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from bert4keras.compat import native
 from bert4keras.release.config import hidden_act_of
 
 __all__ = ['as_call', 'first_difference', 'inbound_layers', 'read_model', 'same_request', 'trace']
@@ -162,7 +163,7 @@ def first_difference(model, bert):
         own, other = layer.get_config(), expected.layer.get_config()
         for key in sorted(set(expected.arguments) - set(UNCOMPARED)):
             if own[key] != other[key]:
-                return 'layer %s has %s = %r, not %r' % (name, key, own[key], other[key])
+                return 'layer %s has %s = %r, not %r' % (name, key, native(own[key]), native(other[key]))
         found = [['an input' if 'Input' in type(layers[one]).__name__ else one for one in call] for call in calls[name]]
         if found != expected.calls:
             return 'layer %s takes its inputs from %s, not from %s' % (name, _listed(found), _listed(expected.calls))

@@ -10,7 +10,7 @@ import numpy as np
 
 from bert4keras import backend, graph
 from bert4keras.compat import fspath
-from bert4keras.errors import CheckpointError, ReleaseError, VocabularyError, some
+from bert4keras.errors import CheckpointError, ConfigError, ReleaseError, VocabularyError, some
 from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.release.checkpoint import save_checkpoint
 from bert4keras.release.config import hidden_act_of
@@ -20,7 +20,7 @@ from bert4keras.release.variables import Variables, expected_shapes, open_variab
 from bert4keras.tokenizer import load_vocab, save_vocab
 from bert4keras.tokenizer_files import TOKENIZER_JSON, carry_tokenizer
 
-__all__ = ['OfficialWeights', 'check_keep_words', 'warn_of_types']
+__all__ = ['OfficialWeights', 'check_heads', 'check_is_tied', 'check_keep_words', 'warn_of_types']
 
 logger = logging.getLogger('bert4keras.bert')  # of which this is a part
 
@@ -91,11 +91,28 @@ class OfficialWeights(object):
                                'it all the same' % (model.name, difference))
         return bert
 
+    def begin_loading(self, check):
+        """Opens the checkpoint that the model was given, before the work of building.
+
+        Args:
+            check: whether the model is plain, so that its config says what the checkpoint must hold.
+
+        Returns:
+            Variables, or None if there is no checkpoint. Nothing random is drawn for their layers from now on.
+        """
+        if self.checkpoint_path is None:
+            return None
+        variables = open_variables(self.checkpoint_path, self.config)
+        if check:
+            self.check_variables(variables)
+        self.loading = frozenset(self.variable_names())
+        return variables
+
     def load_weights_from_checkpoint(self, checkpoint=None):
         """Loads every weight that `variable_names` lists, by its full name, its shape checked first.
 
         Args:
-            checkpoint: path, see `checkpoint.open_checkpoint`, or what that or `families.open_variables`
+            checkpoint: path, see `release.checkpoint.open_checkpoint`, or what that or `open_variables`
                 returns; None for the one in the directory that the model was made from.
 
         Returns:
@@ -123,7 +140,7 @@ class OfficialWeights(object):
         return self.unread
 
     def set_variables(self, variables):
-        """Sets every weight that `variable_names` lists from `families.Variables`; returns their names."""
+        """Sets every weight that `variable_names` lists from `Variables`; returns their names."""
         pairs = self._weights()
         for weight, name in pairs:
             self._check_variable(variables, name, weight.shape)
@@ -197,7 +214,7 @@ class OfficialWeights(object):
 
         Args:
             path: prefix of a TensorFlow checkpoint, in Google's layout; or a path ending in
-                ".safetensors", in Hugging Face's. See `checkpoint.save_checkpoint`.
+                ".safetensors", in Hugging Face's. See `release.checkpoint.save_checkpoint`.
             changed: True to write them even if the model computes something else than the official BERT
                 that the checkpoint will be taken for.
 
@@ -283,6 +300,20 @@ def warn_of_types(variables, names):
         if found:
             logger.warning('%s holds %d variables in %s, which were loaded as the type of the layers: %s',
                            variables.path, len(found), dtype, some(found))
+
+
+def check_heads(**heads):
+    """ValueError unless each argument of a head, such as with_mlm, is True, False or 'linear'."""
+    for name in sorted(heads):
+        if not isinstance(heads[name], bool) and heads[name] != 'linear':
+            raise ValueError("%s must be True, False or 'linear', not %r" % (name, heads[name]))
+
+
+def check_is_tied(config, with_mlm):
+    """ConfigError if the masked language model is asked for, and the config's has a table of words of its own."""
+    if with_mlm and config.get('tie_word_embeddings') is False:
+        raise ConfigError('the config has tie_word_embeddings = False, but the head of with_mlm=True is tied '
+                          'to the word embeddings; build without it')
 
 
 def check_keep_words(keep_words, config):

@@ -71,6 +71,17 @@ def test_models_are_interchangeable(arguments):
         check('keras-bert output %d' % number, real_positions(one, IDS), real_positions(other, IDS), 1e-5)
 
 
+def test_attention_layers_show_what_they_attend_to():
+    """`layer.attention` is keras-bert's: the same axes and numbers, 0 at padding."""
+    maps = []
+    for model in build(seq_len=9, training=False):
+        layer = model.get_layer('Encoder-2-MultiHeadSelfAttention')
+        look = keras.backend.function(model.inputs, [layer.attention])
+        maps.append(look([IDS.astype('float32'), SEGMENTS.astype('float32')])[0])
+    assert maps[1].shape == (5, 9, 3, 9) and (maps[1].transpose(0, 3, 1, 2)[IDS == 0] == 0).all()
+    check('keras-bert attention', real_positions(maps[1], IDS), real_positions(maps[0], IDS), 1e-5)
+
+
 def test_a_fine_tune_is_reproduced_step_by_step():
     """The masked loss of MLM and NSP, 8 steps of plain SGD, no dropout: the same loss at each."""
     models = build(seq_len=9, dropout_rate=0.0)

@@ -5,6 +5,7 @@ from __future__ import absolute_import, division, print_function
 import logging
 import os
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -429,6 +430,32 @@ def test_loading_is_no_state_of_the_process(release, plain):
     later.build()
     drawn.extend(backend.get_values(later.layers['Embedding-Token'].weights))
     assert len(drawn) == 2 and all(0.01 < values.std() < 0.03 for values in drawn)
+
+
+def test_two_threads_that_load(release, plain):
+    """Both get their weights, and a model that is built afterwards or in between gets random ones."""
+    models, errors = [], []
+
+    def load():
+        try:
+            models.append(build_bert_model(release[0]))
+        except Exception as error:  # shown below, where pytest sees it
+            errors.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.run() if not backend.IS_KERAS_3 else thread.start()  # Keras 2 has a graph for each thread
+    random = BertModel(release[1])
+    random.build()
+    for thread in threads if backend.IS_KERAS_3 else ():
+        thread.join()
+    assert errors == [] and len(models) == 2
+    table = release[2]['bert/embeddings/word_embeddings']
+    for model in models:
+        np.testing.assert_array_equal(model.get_layer('Embedding-Token').get_weights()[0], table)
+    for bert in (random, BertModel(release[1])):
+        bert.model or bert.build()
+        assert 0.01 < bert.layers['Embedding-Token'].get_weights()[0].std() < 0.03
 
 
 # ------------------------------------------------------------------ saving what was changed
