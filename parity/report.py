@@ -32,7 +32,8 @@ WITHOUT = ('**/__init__.py', 'bert4keras/batching.py', 'bert4keras/cli.py', 'ber
            'bert4keras/pretraining/**.py', 'bert4keras/snippets.py',
            'bert4keras/tokenizer*.py', 'bert4keras/train.py', 'bert4keras/utils.py', 'parity/copy_checkout.py',
            'parity/keras_bert_own_tests.py', 'parity/mutat**.py', 'parity/report.py', 'parity/rows.py',
-           'parity/test_parity_keras_bert_dropin.py', 'parity/test_parity_rows.py', 'parity/*tokenizer.py')
+           'parity/test_parity_keras_bert_dropin.py', 'parity/test_parity_optimizers.py', 'parity/test_parity_rows.py',
+           'parity/*tokenizer.py')
 KINDS = ('hidden', 'heads', 'gradient', '10 SGD steps', '10 Adam steps')
 SHOWN = {'tensorflow', 'tensorflow-cpu', 'tf_keras', 'keras', 'jax', 'torch', 'numpy'}.union(
     *[peer.packages[:1] for peer in PEERS.values()])

@@ -31,7 +31,6 @@ ORDER = (
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'compat', 'embedding', 'errors', 'files', 'parallel', 'reference', 'release', 'tokenizer',
                'tokenizer_files', 'tokenizer_parts', 'checkpoint', 'families', 'tensor_bundle')
-NO_ALL_YET = ('optimizers',)
 
 
 def module_files():
@@ -123,7 +122,7 @@ def test_what_needs_no_keras_starts_none():
     assert subprocess.check_output([sys.executable, '-c', code]).decode('ascii').strip() == '[]'
 
 
-@pytest.mark.parametrize('name', [name for name in MODULES if name not in NO_ALL_YET])
+@pytest.mark.parametrize('name', MODULES)
 def test_every_module_says_what_it_exports(name):
     """`__all__` is there, names nothing twice, and all that it names is there."""
     namespace = {}

@@ -1,21 +1,115 @@
 # -*- coding: utf-8 -*-
-"""Optimizers, with a small seam of their own: Keras has had four kinds of them.
+"""Optimizers that take the same steps on every Keras: AdamW, LAMB, Google's Adam, keras-bert's AdamWarmup.
 
-Told apart by the methods there are to override: `update_step`, of Keras 3 and of tf.keras from
-TensorFlow 2.11; `_resource_apply_dense`, of tf.keras from 1.14 to 2.10; else `get_updates`, of Keras
-2.3 and of tf.keras in 1.13.
+`from bert4keras.optimizers import *` is all that `load_model` needs to open a model compiled with one of them.
+rules.py has the formulas, schedules.py the learning rates that change, seam.py what each Keras wants.
 """
 from __future__ import absolute_import, division, print_function
 
+import contextlib
+import numbers
+import warnings
+
 from bert4keras import backend
 from bert4keras.backend import keras, kops
+from bert4keras.compat import STRINGS
+from bert4keras.optimizers import rules
+from bert4keras.optimizers.schedules import GoogleWarmup, PiecewiseLinear, WarmupLinear, not_negative
+from bert4keras.optimizers.seam import Optimizer, OptimizerStateError, Schedule
 
-_Adam = keras.optimizers.Adam
-_HAS_UPDATE_STEP = hasattr(_Adam, 'update_step')
-_HAS_APPLY_DENSE = hasattr(_Adam, '_resource_apply_dense')
+__all__ = ['AdamW', 'LAMB', 'AdamWarmup', 'PiecewiseLinear', 'WarmupLinear', 'GoogleWarmup', 'averaged',
+           'calc_train_steps', 'OptimizerStateError']
 
 
-class _AdamWarmup(_Adam):
+class BertAdamW(Optimizer):
+    """Adam with decoupled weight decay (https://arxiv.org/abs/1711.05101), as PyTorch has it.
+
+    Every number of steps here counts updates. With `accumulate` k batches are one update, equal to that of
+    one batch k times as large; a window that is not full when an epoch or `fit` ends goes on in the next.
+
+    Args:
+        learning_rate: float, or a schedule.
+        weight_decay: float; each update takes rate * weight_decay * weight away from a weight that decays.
+        exclude_from_weight_decay: list of str; a weight with one of them in its path, 'layer name/variable
+            name', does not decay.
+        beta_1, beta_2: floats in [0, 1).
+        epsilon: float, added to the root of the *unbiased* v, as in the paper and PyTorch. Keras adds its
+            own to that of the biased one: the same number means up to 31 times more there.
+        bias_correction: bool; False is Google's Adam for BERT, which had epsilon=1e-6, global_clipnorm=1.0.
+        amsgrad: bool (https://openreview.net/forum?id=ryQu7f-RZ).
+        accumulate: int, the number of batches of an update.
+        clipnorm, global_clipnorm: float, the greatest norm of each gradient, or of all of them together.
+        ema_momentum: float in [0, 1); keeps a moving average of the weights, for `averaged`.
+        layer_decay: float in (0, 1]; the rate of Encoder-N-... is multiplied by it once for each block from
+            the last to N, that of embeddings once more, that of everything else not at all.
+        name: str.
+    """
+
+    step = staticmethod(rules.adamw)
+
+    def __init__(self, learning_rate=5e-5, weight_decay=0.01, exclude_from_weight_decay=('bias', 'Norm'), beta_1=0.9,
+                 beta_2=0.999, epsilon=1e-8, bias_correction=True, amsgrad=False, accumulate=1, clipnorm=None,
+                 global_clipnorm=None, ema_momentum=None, layer_decay=None, name='AdamW'):
+        if isinstance(accumulate, bool) or not isinstance(accumulate, numbers.Integral) or accumulate < 1:
+            raise ValueError('accumulate must be a whole number of batches, at least 1, not %r' % (accumulate,))
+        if clipnorm is not None and global_clipnorm is not None:
+            raise ValueError('give one of clipnorm=%r and global_clipnorm=%r' % (clipnorm, global_clipnorm))
+        if not (isinstance(exclude_from_weight_decay, (list, tuple))
+                and all(isinstance(one, STRINGS) for one in exclude_from_weight_decay)):
+            raise ValueError('exclude_from_weight_decay must be a list of strings, not %r'
+                             % (exclude_from_weight_decay,))
+        if layer_decay is not None and positive('layer_decay', layer_decay) > 1:
+            raise ValueError('layer_decay must be above 0 and at most 1, not %r' % (layer_decay,))
+        is_schedule = isinstance(learning_rate, Schedule)
+        super(BertAdamW, self).__init__(
+            learning_rate if is_schedule else not_negative('learning_rate', learning_rate), name=name,
+            weight_decay=not_negative('weight_decay', weight_decay),
+            exclude_from_weight_decay=list(exclude_from_weight_decay), beta_1=below_1('beta_1', beta_1),
+            beta_2=below_1('beta_2', beta_2), epsilon=not_negative('epsilon', epsilon),
+            bias_correction=bool(bias_correction), amsgrad=bool(amsgrad), accumulate=int(accumulate),
+            clipnorm=positive('clipnorm', clipnorm), global_clipnorm=positive('global_clipnorm', global_clipnorm),
+            ema_momentum=None if ema_momentum is None else below_1('ema_momentum', ema_momentum),
+            layer_decay=positive('layer_decay', layer_decay))
+
+    def slot_names(self):
+        return ('m', 'v', 'vhat') if self.state.options['amsgrad'] else ('m', 'v')
+
+    def choose(self, paths):
+        options = self.state.options
+        decays, unused = rules.decays(paths, options['exclude_from_weight_decay'])
+        if unused and options['weight_decay']:
+            warnings.warn('exclude_from_weight_decay: no weight has %s in its path; the paths are %s, ...'
+                          % (' or '.join(map(repr, unused)), ', '.join(paths[:4])))
+        factors = rules.layer_factors(paths, options['layer_decay'] or 1.0)
+        if options['layer_decay'] and set(factors) == {1.0}:
+            warnings.warn('layer_decay=%r changes no rate: no weight is of a layer called Encoder-N-... or '
+                          'Embedding-...; the paths are %s, ...' % (options['layer_decay'], ', '.join(paths[:4])))
+        return decays, factors
+
+    def rule(self, gradient, variable, slots, t, rate, decays):
+        options = self.state.options
+        betas = options['beta_1'], options['beta_2']
+        slots = rules.moments(gradient, slots, *betas)
+        step = rules.adam(slots, t, *betas, epsilon=options['epsilon'], bias_correction=options['bias_correction'])
+        return self.step(variable, step, rate, options['weight_decay'] if decays else 0.0), slots
+
+
+class BertLAMB(BertAdamW):
+    """LAMB (https://arxiv.org/abs/1904.00962), for large batches: Adam's step, made as long as the weight.
+
+    It is the paper's: the decay is part of what is scaled, and every weight is. Keras' `Lamb` is another.
+
+    Args:
+        learning_rate, weight_decay, epsilon, name, and all other arguments: see AdamW.
+    """
+
+    step = staticmethod(rules.lamb)
+
+    def __init__(self, learning_rate=1e-3, weight_decay=0.01, epsilon=1e-6, name='LAMB', **options):
+        super(BertLAMB, self).__init__(learning_rate, weight_decay, epsilon=epsilon, name=name, **options)
+
+
+class BertAdamWarmup(Optimizer):
     """keras-bert's AdamWarmup: a learning rate that rises, then falls, and weight decay.
 
     rate(t) = learning_rate * t / warmup_steps up to t = warmup_steps, then min_lr + (learning_rate -
@@ -23,130 +117,88 @@ class _AdamWarmup(_Adam):
     has it; the decay is weight_decay * weight, added to the step before it is scaled.
 
     Args:
-        decay_steps, warmup_steps: numbers of steps, see above.
+        decay_steps, warmup_steps: numbers of steps, see above; t is 1 at the first.
         min_lr, learning_rate: floats; `lr` is another name of the second.
         beta_1, beta_2, epsilon: floats, Adam's; epsilon None is Keras'.
         weight_decay: float.
         weight_decay_pattern: list of strings, one of which is in the name of each weight that decays;
             None for all. keras-bert heeds it on Keras 2.3 only.
         amsgrad: bool (https://openreview.net/forum?id=ryQu7f-RZ).
-        name: str, of the optimizer, on those Kerases that name them.
+        name: str.
+        kwargs: what every optimizer of the Keras in use takes, as clipnorm.
     """
-
-    # what the three kinds below share: arguments, config and the formula
 
     def __init__(self, decay_steps, warmup_steps, min_lr=0.0, learning_rate=0.001, beta_1=0.9, beta_2=0.999,
                  epsilon=1e-7, weight_decay=0.0, weight_decay_pattern=None, amsgrad=False, name='AdamWarmup', **kwargs):
         learning_rate = kwargs.pop('lr', learning_rate)
         if kwargs.pop('decay', 0.0):
             raise ValueError('AdamWarmup decays by decay_steps; leave decay out')
-        if _HAS_UPDATE_STEP or _HAS_APPLY_DENSE:
-            kwargs['name'] = name
-        super(_AdamWarmup, self).__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, amsgrad=amsgrad,
-                                          epsilon=keras.backend.epsilon() if epsilon is None else epsilon, **kwargs)
-        self.options = {'decay_steps': float(decay_steps), 'warmup_steps': float(warmup_steps), 'min_lr': min_lr,
-                        'weight_decay': weight_decay, 'weight_decay_pattern': weight_decay_pattern}
+        super(BertAdamWarmup, self).__init__(
+            float(learning_rate), keras_arguments=kwargs, decay_steps=float(decay_steps), name=name,
+            warmup_steps=float(warmup_steps), min_lr=min_lr, beta_1=beta_1, beta_2=beta_2, amsgrad=amsgrad,
+            epsilon=keras.backend.epsilon() if epsilon is None else epsilon, weight_decay=weight_decay,
+            weight_decay_pattern=None if weight_decay_pattern is None else list(weight_decay_pattern))
 
-    def formula(self, gradient, variable, m, v, vhat, iterations, learning_rate):
-        """Returns the new (variable, m, v, vhat); vhat stays None without amsgrad. All are tensors."""
-        dtype = backend.dtype_name(variable)
-        beta_1, beta_2, learning_rate = [kops.cast(value, dtype)
-                                         for value in (self.hyper('beta_1'), self.hyper('beta_2'), learning_rate)]
-        step = kops.cast(iterations, dtype) + 1.0
-        learning_rate = self.learning_rate_at(step, learning_rate)
-        learning_rate = learning_rate * kops.sqrt(1.0 - kops.power(beta_2, step)) / (1.0 - kops.power(beta_1, step))
-        gradient = backend.dense(gradient, variable)
-        m = beta_1 * m + (1.0 - beta_1) * gradient
-        v = beta_2 * v + (1.0 - beta_2) * kops.square(gradient)
-        vhat = None if vhat is None else kops.maximum(vhat, v)
-        update = m / (kops.sqrt(v if vhat is None else vhat) + self.epsilon)
-        if self.is_decayed(getattr(variable, 'path', variable.name)):
-            update = update + self.options['weight_decay'] * variable
-        return variable - learning_rate * update, m, v, vhat
+    def slot_names(self):
+        return ('m', 'v', 'vhat') if self.state.options['amsgrad'] else ('m', 'v')
 
-    def learning_rate_at(self, step, learning_rate):
-        """The rate at `step`, from 1: up to `learning_rate`, then towards `min_lr`."""
-        warmup, decay, least = [self.options[name] for name in ('warmup_steps', 'decay_steps', 'min_lr')]
-        falling = least + (learning_rate - least) * (1.0 - kops.minimum(step, decay) / max(decay, 1.0))
-        is_rising = kops.cast(step <= warmup, backend.dtype_name(step))
-        return is_rising * learning_rate * step / max(warmup, 1.0) + (1.0 - is_rising) * falling
+    def choose(self, paths):
+        patterns = self.state.options['weight_decay_pattern']
+        return [patterns is None or any(one in path for one in patterns) for path in paths], [1.0] * len(paths)
 
-    def is_decayed(self, name):
-        """Whether the weight called `name` decays."""
-        patterns = self.options['weight_decay_pattern']
-        return self.options['weight_decay'] > 0 and (patterns is None or any(one in name for one in patterns))
+    def rate_at(self, updates):
+        warmup, decay, least = [self.state.options[name] for name in ('warmup_steps', 'decay_steps', 'min_lr')]
+        step, rate = kops.cast(updates, 'float32') + 1.0, kops.cast(self.given_rate(updates), 'float32')
+        falling = least + (rate - least) * (1.0 - kops.minimum(step, decay) / max(decay, 1.0))
+        is_rising = kops.cast(step <= warmup, 'float32')
+        return is_rising * rate * step / max(warmup, 1.0) + (1.0 - is_rising) * falling
 
-    def hyper(self, name):
-        """The value of a hyperparameter, a number or a tensor."""
-        return getattr(self, name)
-
-    def get_config(self):
-        config = super(_AdamWarmup, self).get_config()
-        config.update(self.options)
-        patterns = self.options['weight_decay_pattern']
-        return dict(config, weight_decay_pattern=patterns and list(patterns))
+    def rule(self, gradient, variable, slots, t, rate, decays):
+        options = self.state.options
+        betas = options['beta_1'], options['beta_2']
+        slots = rules.moments(gradient, slots, *betas)
+        step = rules.adam(slots, t, *betas, epsilon=options['epsilon'], bias_correction=False)
+        rate = rate * rules.keras_correction(t, *betas)
+        return rules.adamw(variable, step, rate, options['weight_decay'] if decays else 0.0), slots
 
 
-if _HAS_UPDATE_STEP:
-    class BertAdamWarmup(_AdamWarmup):
-        __doc__ = _AdamWarmup.__doc__
+AdamW, LAMB, AdamWarmup = [backend.register(cls) for cls in (BertAdamW, BertLAMB, BertAdamWarmup)]
 
-        def update_step(self, gradient, variable, learning_rate=None):
-            if learning_rate is None:  # tf.keras
-                index, learning_rate = self._index_dict[self._var_key(variable)], self.learning_rate
-            else:
-                index = self._get_variable_index(variable)
-            slots = [self._momentums[index], self._velocities[index],
-                     self._velocity_hats[index] if self.amsgrad else None]
-            new = self.formula(gradient, variable, *slots, iterations=self.iterations, learning_rate=learning_rate)
-            for target, value in zip([variable] + slots, new):
-                if target is not None:
-                    target.assign(value)
 
-elif _HAS_APPLY_DENSE:
-    class BertAdamWarmup(_AdamWarmup):
-        __doc__ = _AdamWarmup.__doc__
+def below_1(name, value):
+    """`value` as a float in [0, 1), or a ValueError."""
+    if not_negative(name, value) >= 1:
+        raise ValueError('%s must be at least 0 and below 1, not %r' % (name, value))
+    return float(value)
 
-        def hyper(self, name):
-            return self._get_hyper(name)
 
-        def _resource_apply_dense(self, gradient, variable, **_):
-            slots = [self.get_slot(variable, name) for name in ('m', 'v') + ('vhat',) * self.amsgrad]
-            new = self.formula(gradient, variable, *(slots + [None])[:3], iterations=self.iterations,
-                               learning_rate=self._decayed_lr(variable.dtype.base_dtype))
-            return backend.group([target.assign(value) for target, value in zip([variable] + slots, new)])
+def positive(name, value):
+    """`value` as a float above 0, or None if it is None, or a ValueError."""
+    if value is not None and not_negative(name, value) == 0:
+        raise ValueError('%s must be above 0, not %r; None leaves it out' % (name, value))
+    return value if value is None else float(value)
 
-        def _resource_apply_sparse(self, gradient, variable, indices, **_):
-            return self._resource_apply_dense(backend.dense(gradient, variable, indices), variable)
 
-else:
-    class BertAdamWarmup(_AdamWarmup):
-        __doc__ = _AdamWarmup.__doc__
+@contextlib.contextmanager
+def averaged(model):
+    """A context in which `model`, compiled with `ema_momentum`, has the averages of its weights: to evaluate or save.
 
-        def get_updates(self, loss, params):
-            gradients = self.get_gradients(loss, params)
-            # each with a name of its own: Keras 2.3 cannot read what it saved of two of one name
-            slots = [[keras.backend.zeros(keras.backend.int_shape(param), dtype=keras.backend.dtype(param),
-                                          name='%s_%d' % (slot, index)) for index, param in enumerate(params)]
-                     for slot in ('m', 'v') + ('vhat',) * self.amsgrad]
-            self.weights = [self.iterations] + sum(slots, [])
-            slots = slots + [[None] * len(params)] * (3 - len(slots))
-            targets, values = [self.iterations], [self.iterations + 1]
-            for gradient, param, m, v, vhat in zip(gradients, params, *slots):
-                new = list(self.formula(gradient, param, m, v, vhat, self.iterations, self.lr))
-                if getattr(param, 'constraint', None) is not None:
-                    new[0] = param.constraint(new[0])
-                for target, value in zip((param, m, v, vhat), new):
-                    if target is not None:
-                        targets.append(target)
-                        values.append(value)
-            with backend.after(values):  # or one weight's update could be seen by another's gradient
-                self.updates = [keras.backend.update(target, value) for target, value in zip(targets, values)]
-            return self.updates
+    Args:
+        model: a compiled model, trained for at least one update.
 
-        get_updates = getattr(keras.backend, 'symbolic', lambda function: function)(get_updates)
-
-AdamWarmup = backend.register(BertAdamWarmup)
+    Raises:
+        ValueError: there are no averages.
+    """
+    state = getattr(model.optimizer, 'inner_optimizer', model.optimizer).state
+    is_updated = state.count is not None and backend.get_values([state.count])[0] >= state.options['accumulate']
+    if not (is_updated and state.slots.get('average')):
+        raise ValueError('there are no averaged weights: compile with ema_momentum, and train, before averaged()')
+    weights = backend.get_values(state.variables)
+    backend.set_values(list(zip(state.variables, backend.get_values(state.slots['average']))))
+    try:
+        yield model
+    finally:
+        backend.set_values(list(zip(state.variables, weights)))
 
 
 def calc_train_steps(num_example, batch_size, epochs, warmup_proportion=0.1):
