@@ -10,11 +10,11 @@ import logging
 import os
 import zipfile
 
-from bert4keras.compat import STRINGS, fspath
+from bert4keras.compat import STRINGS
 from bert4keras.errors import CheckpointError, ReleaseError, some
 from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regular_file, replace_directory,
                               temporary_directory)
-from bert4keras.release.checkpoint import open_checkpoint
+from bert4keras.release.checkpoint import open_checkpoint, usable_path
 from bert4keras.release.config import read_config, read_fields, write_config
 from bert4keras.release.directory import find_release, vocabulary_name, write_release
 from bert4keras.release.variables import ArrayCheckpoint, Variables, check_fits, open_variables
@@ -24,6 +24,7 @@ __all__ = ['LAYOUTS', 'convert']
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
+MAX_GROUPS = 64  # deeper than any model's groups lie in each other
 # What the configs of Keras' models name that holds numbers and names, and runs no code of the file's.
 HARMLESS = frozenset('''
     Model Functional Sequential InputLayer Dropout Add Dense Activation Concatenate Flatten Reshape Permute RepeatVector
@@ -58,7 +59,7 @@ def convert(source, destination, layout=None, force=False, changed=False):
     """
     if layout not in LAYOUTS + (None,):
         raise ValueError('the layout must be one of %s, not %r' % (', '.join(LAYOUTS), layout))
-    source, destination = fspath(source), os.path.abspath(fspath(destination))
+    source, destination = usable_path(source), os.path.abspath(usable_path(destination))
     known = check_destination(destination, source, force)
     application, gelu = 'encoder', None
     if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
@@ -86,18 +87,18 @@ def convert(source, destination, layout=None, force=False, changed=False):
 
 
 def check_destination(destination, source, force):
-    """ValueError unless the directory `destination` may be made, or replaced; the `identity` of what it replaces."""
+    """ReleaseError unless the directory `destination` may be made, or replaced; the `identity` of what it replaces."""
     if not os.path.isdir(os.path.dirname(destination)):
-        raise ValueError('%s is in no directory that exists; make it first' % destination)
+        raise ReleaseError('%s is in no directory that exists; make it first' % destination)
     known = identity(destination)
     if known is None:
         return known
     if not force:
-        raise ValueError('%s exists; give another destination, or --force to replace it' % destination)
+        raise ReleaseError('%s exists; give another destination, or --force to replace it' % destination)
     if any(contains(destination, path) for path in source_files(source)):
-        raise ValueError('%s is the source as well, or contains it; give another destination' % destination)
+        raise ReleaseError('%s is the source as well, or contains it; give another destination' % destination)
     if os.path.islink(destination) or not os.path.isdir(destination):
-        raise ValueError('%s is no directory; give another destination' % destination)
+        raise ReleaseError('%s is no directory; give another destination' % destination)
     if os.listdir(destination):
         find_release(destination)  # anything else that is in the way is not ours to delete
     return known
@@ -152,6 +153,7 @@ def read_model_configs(path):
             configs.append({field: config[field] for field in config if field != 'compile_config'})  # left unread
     if h5py.is_hdf5(path):
         with h5py.File(path, 'r') as file:
+            refuse_other_files(file, path)
             if 'model_config' not in file.attrs:
                 raise CheckpointError('%s holds weights at most, and no model; save with model.save(...)' % path)
             text = file.attrs['model_config']
@@ -159,6 +161,24 @@ def read_model_configs(path):
     if not configs:
         raise CheckpointError('%s cannot be opened as a Keras model: it is neither a zip nor HDF5' % path)
     return configs
+
+
+def refuse_other_files(group, path, depth=0):
+    """CheckpointError for a part of an HDF5 file that is read from another file, whose name the file itself gives."""
+    import h5py
+    if depth > MAX_GROUPS:  # a link to a group around it makes a way without an end
+        raise CheckpointError('%s has groups in groups without end, unlike what Keras writes' % path)
+    for name in group:
+        link, place = group.get(name, getlink=True), '%s/%s' % (group.name.rstrip('/'), name)
+        if not isinstance(link, h5py.HardLink):
+            raise CheckpointError('%s is not opened: %s is a link, to another place or file; Keras writes none'
+                                  % (path, place))
+        found = group[name]
+        if isinstance(found, h5py.Group):
+            refuse_other_files(found, path, depth + 1)
+        elif isinstance(found, h5py.Dataset) and (found.external or getattr(found, 'is_virtual', False)):
+            raise CheckpointError('%s is not opened: the values of %s are in other files; Keras keeps them in this one'
+                                  % (path, place))
 
 
 def refuse_code(config, path):

@@ -349,6 +349,35 @@ def test_classes_that_could_run_code_are_refused(config):
         refuse_code([{'class_name': 'Dense', 'module': 'keras.layers', 'config': {}}, config], 'path')
 
 
+@pytest.mark.engine_free
+@pytest.mark.parametrize('kind', ['link', 'outer link', 'external', 'virtual', 'circle'])
+def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind):
+    """HDF5 can have parts in any other file of the reader's: those are named, and not read."""
+    h5py = pytest.importorskip('h5py')
+    from bert4keras.convert import read_model_configs
+    path, secret = str(tmp_path / 'm.h5'), str(tmp_path / 'secret.h5')
+    with h5py.File(secret, 'w') as file:
+        file['x'] = np.ones(3)
+    with h5py.File(path, 'w') as file:
+        file.attrs['model_config'] = b'{"class_name": "Model"}'
+        group = file.create_group('layers')
+        if kind == 'link':
+            group['x'] = h5py.SoftLink('/nowhere')
+        elif kind == 'outer link':
+            group['x'] = h5py.ExternalLink(secret, '/x')
+        elif kind == 'external':
+            group.create_dataset('x', (3,), 'float32', external=[(secret, 0, 12)])
+        elif kind == 'virtual':
+            layout = h5py.VirtualLayout((3,), 'float64')
+            layout[:] = h5py.VirtualSource(secret, 'x', (3,))
+            group.create_virtual_dataset('x', layout)
+        else:
+            group['x'] = group
+    with pytest.raises(CheckpointError) as caught:
+        read_model_configs(path)
+    assert path in str(caught.value) and ('without end' if kind == 'circle' else '/layers/x') in str(caught.value)
+
+
 def test_convert_of_a_damaged_model_file(tmp_path):
     """Truncated, overwritten, flipped, another kind of file: a CheckpointError with its name, or it is converted."""
     rng, outcomes = random.Random(3), set()

@@ -4,7 +4,7 @@ from __future__ import absolute_import, division, print_function
 
 import pytest
 
-from tests.helpers import damage
+from tests.helpers import damage, hostile
 
 pytestmark = pytest.mark.engine_free
 
@@ -30,3 +30,11 @@ class SameAsAnything(object):
 
     def __ne__(self, other):
         return False
+
+
+@pytest.mark.parametrize('name', ['file', 'type', 'json', 'twice', 'special', 'vocabulary', 'destination'])
+def test_bad_input_never_escapes(name):
+    """A share of each class: no other exception, nothing silently different, nothing lost; see hostile.py."""
+    counts, failures = hostile.run(name, 15, seed=1)
+    assert not failures, failures[:3]
+    assert sum(counts.values()) == 15

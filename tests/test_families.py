@@ -603,6 +603,25 @@ def test_a_field_that_is_there_twice_is_an_error(tmp_path):
         read_config(path)
 
 
+@pytest.mark.parametrize('value', [[1], {'a': 1}, None, 3])
+def test_an_activation_that_is_no_text_is_an_error(value):
+    """Lists and objects cannot be looked up in a table, which would be a TypeError."""
+    with pytest.raises(ConfigError) as caught:
+        read_config(dict(CONFIG, hidden_act=value))
+    assert 'the config has hidden_act = ' in str(caught.value)
+
+
+@pytest.mark.parametrize('path', [None, 1.5, b'\xff/nowhere', ['a'], 'a\0b'])
+def test_something_that_is_no_path_is_an_error_of_ours(path):
+    """A TypeError would say nothing about releases."""
+    with pytest.raises(CheckpointError):
+        find_release(path)
+    with pytest.raises(CheckpointError):
+        convert(path, 'nowhere')
+    with pytest.raises(ConfigError):
+        read_config(path)
+
+
 def test_numbers_of_numpy_are_numbers():
     """A config whose sizes come from an array is taken, and can be written as JSON."""
     kinds = {int: np.int64, float: np.float32}

@@ -26,7 +26,7 @@ from bert4keras.release.tensor_bundle import (
     MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, open_file,
     read_index, require_file)
 
-__all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint']
+__all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint', 'usable_path']
 
 _PATIENCE = 100  # times to look at a file that somebody else replaces
 _DATA = '%s.data-%05d-of-%05d'
@@ -52,7 +52,7 @@ def _reporting(path, name=None, errors=Exception):
                      'is room' % (type(problem).__name__, problem), name)
 
 
-def _usable_path(path):
+def usable_path(path):
     """`path` (text, bytes or os.PathLike) as something that `os.stat` takes."""
     path = fspath(path)
     if not isinstance(path, (bytes, TEXT)):
@@ -170,7 +170,7 @@ def open_checkpoint(path):
     Raises:
         CheckpointError: nothing is there, or it is malformed, damaged, or of a kind not read here.
     """
-    path = _usable_path(path)
+    path = usable_path(path)
     with _reporting(path):
         if path.endswith('.safetensors'):
             return _SafetensorsCheckpoint(path, _list_safetensors(path))
@@ -328,7 +328,7 @@ def save_checkpoint(path, variables):
         CheckpointError: a name is empty or occurs twice, an array is of another type (the destination is
             then as it was), or the file system refuses.
     """
-    path = _usable_path(path)
+    path = usable_path(path)
     if os.path.isdir(path) or not os.path.basename(path):
         raise error(path, 'is a directory; name a file in it, such as bert_model.ckpt')
     if isinstance(variables, (dict, list, tuple)):  # costs nothing to look at twice

@@ -62,9 +62,9 @@ def read_fields(path):
     """OrderedDict of the fields of a config file, as they stand there; ConfigError if it is no such file."""
     try:
         config = json.loads(read_regular_file(path, MAX_JSON).decode('utf-8'), object_pairs_hook=_without_repetitions)
-    except (IOError, OSError) as error:
+    except (IOError, OSError, TypeError) as error:  # TypeError: of something that is no path
         raise ConfigError('cannot read the config %s: %s. Give the path of a bert_config.json or '
-                          'config.json' % (path, error.strerror or error))
+                          'config.json' % (path, getattr(error, 'strerror', None) or error))
     except (ValueError, RuntimeError) as error:  # not JSON, not UTF-8, a field twice, nested too deep
         raise ConfigError('the config %s is not JSON in UTF-8: %s. Download it again' % (path, error))
     if not isinstance(config, dict):
@@ -105,7 +105,7 @@ def check_config(config, where):
     for field in ('initializer_range', 'layer_norm_eps'):
         if not _is_number(config[field]) or not 0 < config[field] < 1:
             raise ConfigError('%s has %s = %r; it must be in (0, 1)' % (where, field, config[field]))
-    if config['hidden_act'] not in HIDDEN_ACTS:
+    if config['hidden_act'] not in list(HIDDEN_ACTS):  # a list or an object cannot be looked up
         raise ConfigError('%s has hidden_act = %r; supported are %s'
                           % (where, config['hidden_act'], ', '.join(HIDDEN_ACTS)))
     check_together(config, where)

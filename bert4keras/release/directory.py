@@ -8,9 +8,8 @@ import fnmatch
 import os
 import re
 
-from bert4keras.compat import fspath
 from bert4keras.errors import CheckpointError, ConfigError, some
-from bert4keras.release.checkpoint import save_checkpoint
+from bert4keras.release.checkpoint import save_checkpoint, usable_path
 from bert4keras.release.config import write_config
 from bert4keras.release.families import family_of
 from bert4keras.release.variables import to_layout
@@ -39,7 +38,7 @@ def find_release(path):
     Raises:
         ConfigError, CheckpointError: nothing found, or more than one candidate; both are listed.
     """
-    path = fspath(path)
+    path = usable_path(path)
     directory, chosen = (path, None) if os.path.isdir(path) else (os.path.dirname(path) or '.', path)
     if not any(os.path.exists(path + ending) for ending in ('', '.index')):
         raise CheckpointError('there is no directory and no checkpoint called %s; check the path' % path)
