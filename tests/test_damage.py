@@ -32,7 +32,7 @@ class SameAsAnything(object):
         return False
 
 
-@pytest.mark.parametrize('name', ['file', 'type', 'json', 'twice', 'special', 'vocabulary', 'destination'])
+@pytest.mark.parametrize('name', ['type', 'twice', 'special', 'vocabulary', 'destination'])
 def test_bad_input_never_escapes(name):
     """A share of each class: no other exception, nothing silently different, nothing lost; see hostile.py."""
     counts, failures = hostile.run(name, 15, seed=1)
