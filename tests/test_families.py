@@ -19,7 +19,7 @@ from bert4keras.commands import convert, inspect, verify
 from bert4keras.families import (ConfigError, activation_name, find_release, hugging_face_names, layer_variables,
                                  open_variables, read_config, strip_transposed)
 from bert4keras.layers import BertDense
-from bert4keras.tokenizer import load_vocab, save_vocab
+from bert4keras.tokenizer import VocabularyError, load_vocab, save_vocab
 from bert4keras.tokenizer_files import load_tokenizer
 from tests.helpers.releases import (ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables,
                                     shapes)
