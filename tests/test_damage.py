@@ -2,6 +2,9 @@
 """Tests of what damaged releases become; damage.py runs as many cases as one likes."""
 from __future__ import absolute_import, division, print_function
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.helpers import damage, hostile
@@ -38,3 +41,8 @@ def test_bad_input_never_escapes(name):
     counts, failures = hostile.run(name, 15, seed=1)
     assert not failures, failures[:3]
     assert sum(counts.values()) == 15
+
+
+def test_writers_and_readers_of_one_path():
+    """Six rounds in a process of its own, as it forks: whoever writes or is killed, nothing is a mixture."""
+    subprocess.check_call([sys.executable, '-m', 'tests.helpers.hostile', '--races', '6'])

@@ -33,6 +33,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import traceback
 
 import numpy as np
@@ -637,14 +639,66 @@ def run(name, cases, seed=0):
     return counts, failures
 
 
+# ------------------------------------------------------------------ writers and readers at the same time
+
+def race(number, folder):
+    """'' or what is broken after three processes, each of two threads, wrote to one path while this one reads it."""
+    path = os.path.join(folder, 'm%d' % number) + ('.safetensors' if number % 2 and HAS_SAFETENSORS else '')
+    children = []
+    for child in range(3):
+        children.append(os.fork())
+        if not children[-1]:
+            try:
+                threads = [threading.Thread(target=save_checkpoint, args=(
+                    path, {u'x%d' % index: np.full(5003 + index, 2 * child + thread, 'float32') for index in range(5)}))
+                           for thread in range(2)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+            finally:
+                os._exit(0)
+    if number % 3 == 0:
+        time.sleep(random.Random(number).uniform(0, 0.02))
+        os.kill(children[0], signal.SIGKILL)
+    while children:
+        children = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
+        try:
+            found = open_checkpoint(path)
+            values = {float(found[name][place]) for name in found for place in (0, -1)}
+        except Bert4KerasError as problem:
+            if not re.search('cannot be opened|replaced all the time', str(problem)):
+                return 'a reader: %s' % problem
+            continue
+        if len(values) != 1 or len(found) != 5:
+            return 'a reader: of %s' % values
+    found = open_checkpoint(path)  # two writers at least were not killed
+    values = {float(array.max()) for array in found.values()}
+    return '' if len(values) == 1 else 'afterwards: of %s' % values
+
+
+def races(rounds):
+    """What was broken in so many rounds."""
+    folder = tempfile.mkdtemp()
+    try:
+        return [broken for broken in (race(number, folder) for number in range(rounds)) if broken]
+    finally:
+        shutil.rmtree(folder)
+
+
 def main():
     """The script."""
     parser = argparse.ArgumentParser(description='Gives bad input to every entry, and looks at what becomes of it.')
     parser.add_argument('--cases', type=int, default=5000)
     parser.add_argument('--only', nargs='+', choices=list(CLASSES), default=list(CLASSES))
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--races', type=int, metavar='ROUNDS')
     parser.add_argument('--work', nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.races:
+        broken = races(args.races)
+        print('\n'.join(['%d rounds, %d broken' % (args.races, len(broken))] + broken))
+        return 1 if broken else 0
     if args.work:
         name, seed, first, last, folder = args.work
         return work(name, int(seed), int(first), int(last), folder)
