@@ -372,7 +372,8 @@ class Tokenizer(BaseTokenizer):
     _case_sensitive, _max_word_length, _strip_accents, _prefix = False, 200, None, '##'
     _alone = PUNCTUATION + HAN
     _answers_are_remembered = True  # of the methods that are in a class with this line: see `_is_remembered`
-    _derived = BaseTokenizer._derived + ('_ids_of', '_tokens_of', '_cleaned', '_spelled', '_trie', '_whole')
+    _derived = BaseTokenizer._derived + ('_ids_of', '_tokens_of', '_cleaned', '_spelled', '_trie', '_whole',
+                                        '_keeps')
     _settings = BaseTokenizer._settings + ('_case_sensitive', '_max_word_length', '_strip_accents')
     _hooks = _WORD_HOOKS + _TEXT_HOOKS
 
@@ -563,6 +564,7 @@ class Tokenizer(BaseTokenizer):
         self._cleaned, self._spelled = Memo(self._clean_character), Memo(self._spell_character)
         self._trie = None
         self._whole = self._whole_pattern()
+        self._keeps = self._whole is not None and self._whole.pattern != _SIGMAS[0]  # else no ASCII word has any
         runs = re.compile('([%s]+)|([^ \t\n\r%s]+)' % (self._alone, self._alone)).findall
         self._tokens_of = ChunkMemo(self._tokenize_chunk, flatten, runs, self._whole)
         self._ids_of = ChunkMemo(self._pack_chunk, b''.join, runs, self._whole)
@@ -576,7 +578,7 @@ class Tokenizer(BaseTokenizer):
         return re.compile('|'.join(patterns)) if patterns else None
 
     def _tokenize_chunk(self, chunk):
-        if _ASCII_WORD.match(chunk) and not (self._whole and self._whole.search(chunk)):  # only to be lower-cased
+        if _ASCII_WORD.match(chunk) and not (self._keeps and self._whole.search(chunk)):  # only to be lower-cased
             return self._word_piece_tokenize(chunk if self._case_sensitive else chunk.lower())
         return self._tokenize_step_by_step(chunk)
 
