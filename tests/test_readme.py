@@ -22,7 +22,7 @@ def test_the_python_blocks_run_in_order(release, tmp_path, monkeypatch):
     os.symlink(release[0], os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12'))
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)
