@@ -10,7 +10,7 @@ import os
 import numpy as np
 import pytest
 
-from bert4keras import backend
+from bert4keras import backend, weights as weights_module
 from bert4keras.backend import keras
 from bert4keras.bert import Bert4LM, BertModel, build_bert_model, load_pretrained_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
@@ -237,6 +237,36 @@ def test_what_is_left_unread_is_reported(release, tmp_path, caplog):
     build_bert_model(smaller)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == 'WARNING']
     assert len(warnings) == 1 and '16 variables' in warnings[0] and 'layer_1/attention' in warnings[0]
+
+
+def test_a_checkpoint_named_beside_a_directory_is_the_one_that_is_loaded(release, tmp_path):
+    """The directory gives the config, the second argument the weights."""
+    _, variables = make_release(tmp_path, seed=7, num_hidden_layers=2)
+    bert = build_bert_model(release[0], os.path.join(str(tmp_path), 'bert_model.ckpt'), return_keras_model=False)
+    gamma = bert.get_variables()['bert/embeddings/LayerNorm/gamma']
+    np.testing.assert_array_equal(gamma, variables['bert/embeddings/LayerNorm/gamma'])
+
+
+@pytest.mark.parametrize('layout, last', [('tensorflow', 'bert_model.ckpt.index'),
+                                          ('hugging-face', 'model.safetensors')])
+def test_the_checkpoint_is_the_last_that_a_release_gets(release, tmp_path, monkeypatch, layout, last):
+    """Who opens it first finds all that belongs to it; and it is the file that is absent meanwhile."""
+    if layout == 'hugging-face':
+        pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
+    asked, move_files = [], weights_module.move_files
+    monkeypatch.setattr(weights_module, 'move_files',
+                        lambda *args, **options: asked.append(options) or move_files(*args, **options))
+    bert = BertModel(dict(release[1], num_hidden_layers=1))
+    bert.build()
+    bert.save_release(str(tmp_path), layout=layout)
+    assert asked == [{'last': last}] and last in os.listdir(str(tmp_path))
+
+
+def test_keep_words_on_a_checkpoint_of_another_vocabulary(release):
+    """The rows are taken from the vocabulary that the config speaks of, or from none."""
+    path = os.path.join(release[0], 'bert_model.ckpt')
+    with pytest.raises(CheckpointError, match=r'checkpoint has \(99, 32\), the layer expects \(98, 32\)'):
+        build_bert_model(dict(release[1], vocab_size=98), path, keep_words=[0, 2, 3])
 
 
 @pytest.mark.slow

@@ -116,6 +116,20 @@ def example():
 # Round trips
 
 
+@pytest.mark.parametrize('place', [0, (1 << 20) + 7, (3 << 19) - 1])
+def test_a_bit_is_found_anywhere_in_a_large_variable(tmp_path, place):
+    """Checksums are of every byte, also of those after the first million."""
+    path = str(tmp_path / 'large.ckpt')
+    save_checkpoint(path, {'x': np.arange(3 << 19, dtype='uint8')})
+    with open(path + '.data-00000-of-00001', 'r+b') as stream:
+        stream.seek(place)
+        byte = ord(stream.read(1))
+        stream.seek(place)
+        stream.write(bytearray([byte ^ 1]))
+    with pytest.raises(CheckpointError, match='fails its checksum'):
+        open_checkpoint(path)['x']
+
+
 def test_checksums_are_masked_as_tensorflow_masks_them():
     """0xe3069283, CRC-32C of the nine digits (RFC 3720's check value), rotated right by 15, plus 0xa282ead8, by hand."""
     assert module.masked_crc(b'123456789') == 0xc78ab0e5

@@ -450,6 +450,18 @@ def test_verify_says_right_or_wrong(run, release, monkeypatch):
     assert code == 1 and re.search(r'^Encoder-1-FeedForward .*  OFF$', out, re.M) and '\nWRONG: ' in out
 
 
+def test_the_gelu_asked_for_reaches_verify_and_fill_mask(run, release, monkeypatch):
+    """As it is given, and None where it is not."""
+    from bert4keras import decoding, verify
+    asked = []
+    monkeypatch.setattr(verify, 'verify', lambda path, gelu=None: asked.append(gelu) or [])
+    monkeypatch.setattr(decoding, 'fill_mask', lambda path, text, top=5, gelu=None: asked.append((top, gelu)) or [])
+    for options in ((), ('--gelu', 'tanh')):
+        run('verify', release[0], *options)
+        run('fill-mask', release[0], '[MASK]', '--top', '3', *options)
+    assert asked == [None, (3, None), 'tanh', (3, 'tanh')]
+
+
 @pytest.mark.slow
 def test_convert_writes_a_release_once(run, release, tmp_path):
     """The layout asked for; an existing destination is exit code 2 and stays, but for --force."""

@@ -17,7 +17,7 @@ import time
 import numpy as np
 import pytest
 
-from bert4keras import convert as convert_module, layers
+from bert4keras import bert, convert as convert_module, layers, reference, verify as verify_module
 from bert4keras.backend import MODEL_SUFFIX, keras, set_gelu
 from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
@@ -94,6 +94,63 @@ def test_verify_finds_a_layer_that_computes_something_else(release, monkeypatch)
     rows = verify(release[0])
     off = [row.name for row in rows if row.difference > row.tolerance]
     assert off[0] == 'Encoder-1-FeedForward' and 'MLM-Dense' in off
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory):
+    """The directory of a release of one block."""
+    directory = tmp_path_factory.mktemp('small')
+    make_release(directory, num_hidden_layers=1)
+    return str(directory)
+
+
+@pytest.mark.parametrize('name, first', [('BertAttentionMask', 'Encoder-1-MultiHeadSelfAttention'),
+                                         ('BertSegmentEmbedding', 'Embedding-Segment')])
+def test_verify_finds_a_mask_or_a_segment_that_does_nothing(small, monkeypatch, name, first):
+    """Its batch has padding, and both segments: without either there is a layer that is off."""
+    call = getattr(layers, name).call
+    replaced = {'BertAttentionMask': lambda self, inputs: call(self, [0 * inputs[0] + 1, inputs[1]]),
+                'BertSegmentEmbedding': lambda self, inputs: call(self, 0 * inputs)}[name]
+    monkeypatch.setattr(getattr(layers, name), 'call', replaced)
+    assert next(row.name for row in verify(small) if row.difference > row.tolerance) == first
+
+
+def test_the_tolerance_of_verify_in_figures():
+    """4 times what rounding does, at least an epsilon of float32, at most 2e-5 of the largest number above 1."""
+    exact = np.array([0.5, -3.0])
+    rows = [verify_module.compare('x', exact + 2e-6, exact, exact + rounding) for rounding in (1e-6, 0.0, 1e-3)]
+    np.testing.assert_allclose([row.difference for row in rows], 2e-6, rtol=1e-6)
+    np.testing.assert_allclose([row.tolerance for row in rows], [4e-6, 2.0 ** -23, 6e-5], rtol=1e-6)
+    assert verify_module.compare('x', np.array([np.nan]), np.zeros(1), np.zeros(1)).difference == np.inf
+    assert verify_module.compare('x', np.zeros(1), np.zeros(1), np.ones(1)).tolerance == 2e-5
+
+
+def test_verify_cuts_its_batch_to_the_positions_and_takes_the_gelu_it_is_told(small, monkeypatch):
+    """17 tokens of 32; the reference and the model have the same GELU, the one of the argument."""
+    asked = []
+
+    def forward(config, variables, token_ids, segment_ids, gelu=None, dtype='float64'):
+        asked.append((token_ids.shape, gelu))
+        return {}
+
+    def build(config, checkpoint_path, names, gelu=None, **flags):
+        asked.append((tuple(sorted(flags)), gelu))
+        raise KeyError('that is all')
+
+    monkeypatch.setattr(reference, 'forward', forward)
+    monkeypatch.setattr(verify_module, 'build_with_outputs', build)
+    with pytest.raises(KeyError):
+        verify(small, gelu='tanh')
+    assert asked == [((4, 17), 'tanh')] * 2 + [(('with_mlm', 'with_nsp', 'with_pool'), 'tanh')]
+
+
+def test_fill_mask_takes_exactly_as_many_tokens_as_positions_and_the_gelu_it_is_told(release, monkeypatch):
+    """17 of 17: it comes as far as building the model."""
+    asked = []
+    monkeypatch.setattr(bert, 'build_bert_model', lambda *args, **options: asked.append(options) or {}['that is all'])
+    with pytest.raises(KeyError):
+        fill_mask(release[0], u'[MASK]' + u' word1' * 14, gelu='tanh')
+    assert asked == [{'with_mlm': True, 'gelu': 'tanh'}]
 
 
 # ------------------------------------------------------------------ convert

@@ -60,6 +60,33 @@ def test_the_table_has_every_variable_once(family):
     assert len(set(strip_transposed(own) for own in names.values())) == len(names)
 
 
+def test_names_and_defaults_that_are_known():
+    """Of each kind of variable one, written out: a swap that loading and saving share is no rounding."""
+    names = hugging_face_names(read_config(CONFIGS['bert']))
+    block, own = 'bert/encoder/layer_1/', 'bert.encoder.layer.1.'
+    assert names[block + 'attention/output/LayerNorm/gamma'] == own + 'attention.output.LayerNorm.weight'
+    assert names[block + 'attention/output/LayerNorm/beta'] == own + 'attention.output.LayerNorm.bias'
+    assert names[block + 'output/LayerNorm/gamma'] == own + 'output.LayerNorm.weight'
+    assert names[block + 'output/LayerNorm/beta'] == own + 'output.LayerNorm.bias'
+    assert names[block + 'attention/output/dense/kernel'] == own + 'attention.output.dense.weight.T'
+    assert names[block + 'output/dense/bias'] == own + 'output.dense.bias'
+    assert names['cls/predictions/output_bias'] == 'cls.predictions.bias'
+    names = layer_variables(CONFIGS['bert'])
+    assert names['Encoder-2-MultiHeadSelfAttention-Norm'] == [block + 'attention/output/LayerNorm/gamma',
+                                                              block + 'attention/output/LayerNorm/beta']
+    assert names['Encoder-2-FeedForward-Norm'] == [block + 'output/LayerNorm/gamma', block + 'output/LayerNorm/beta']
+    names = hugging_face_names(read_config(CONFIGS['albert']))
+    group = 'bert/encoder/transformer/group_0/inner_group_0/'
+    own = 'albert.encoder.albert_layer_groups.0.albert_layers.0.'
+    assert names[group + 'LayerNorm/gamma'] == own + 'attention.LayerNorm.weight'
+    assert names[group + 'LayerNorm_1/gamma'] == own + 'full_layer_layer_norm.weight'
+    sizes = {field: CONFIGS['bert'][field] for field in CONFIGS['bert'] if not field.endswith(('_prob', '_range'))}
+    config = read_config(sizes)
+    assert {field: config[field] for field in config if field not in sizes} == {
+        'hidden_dropout_prob': 0.1, 'attention_probs_dropout_prob': 0.1, 'initializer_range': 0.02,
+        'layer_norm_eps': 1e-12, 'pad_token_id': 0, 'model_type': 'bert', 'embedding_size': 32}
+
+
 @pytest.mark.parametrize('family', sorted(CONFIGS))
 def test_every_variable_is_a_weight_of_one_layer(family):
     """The layers' table has each variable of a release exactly once."""

@@ -559,3 +559,4 @@ def test_from_keras_model_loses_nothing(tmp_path):
         bert = BertModel.from_keras_model(build_bert_model(config, gelu=gelu))
         assert {name: bert.config[name] for name in config} == dict(config, hidden_act=hidden_act)
         assert bert.activation == 'gelu_' + gelu
+    assert BertModel.from_keras_model(build_bert_model(config, application='lm')).application == 'lm'

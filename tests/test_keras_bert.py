@@ -485,6 +485,54 @@ def test_extract_embeddings_of_texts_that_the_model_cannot_take(release):
         extract_embeddings(model, [u'word1', u'word1 ' * 16], vocabs=vocab)
 
 
+class Echo(object):
+    """A model whose hidden states are the token ids."""
+
+    layers, output_shape = (), (None, None, 1)
+
+    def predict_on_batch(self, inputs):
+        return np.asarray(inputs[0], 'float32')[:, :, None]
+
+
+def test_extract_embeddings_heeds_capitals_if_asked():
+    """With cased=True the word is the one with its capital, else the one without."""
+    vocab = {u'': 0, u'[UNK]': 1, u'[CLS]': 2, u'[SEP]': 3, u'Word': 4, u'word': 5}
+    for cased, expected in ((True, [2, 4, 3]), (False, [2, 5, 3])):
+        result, = extract_embeddings(Echo(), [u'Word'], vocabs=vocab, cased=cased)
+        assert result[:, 0].tolist() == expected
+
+
+class Compiled(object):
+    """What compile_model is given, to see what it asks for."""
+
+    outputs = ['MLM', 'NSP']
+
+    def compile(self, optimizer, loss):
+        self.optimizer, self.loss = optimizer, loss
+
+
+def test_compile_model_and_the_config_of_its_optimizer():
+    """Each number in its place, the pattern of what decays, and all of it in the config, of which another is made."""
+    model = Compiled()
+    keras_bert.compile_model(model, weight_decay=0.02, decay_steps=70, warmup_steps=30, learning_rate=0.5)
+    assert len(model.loss) == 2
+    config = model.optimizer.get_config()
+    assert {name: config[name] for name in ('weight_decay', 'decay_steps', 'warmup_steps', 'learning_rate')} == {
+        'weight_decay': 0.02, 'decay_steps': 70.0, 'warmup_steps': 30.0, 'learning_rate': 0.5}
+    assert config['weight_decay_pattern'] == ['embeddings', 'kernel']
+    options = dict(decay_steps=70.0, warmup_steps=30.0, min_lr=0.25, learning_rate=0.5, beta_1=0.75, beta_2=0.875,
+                   epsilon=0.125, weight_decay=0.0625, weight_decay_pattern=['gamma'], amsgrad=True)
+    config = keras_bert.AdamWarmup.from_config(keras_bert.AdamWarmup(**options).get_config()).get_config()
+    assert {name: config[name] for name in options} == options
+
+
+def test_attention_of_the_drop_in_has_no_dropout():
+    """keras-bert's has none: dropout_rate is that of hidden states."""
+    model = get_model(13, 5, 5, 4, 1, 2, 6, dropout_rate=0.3)
+    assert model.get_layer('Encoder-1-MultiHeadSelfAttention').dropout_rate == 0
+    assert model.get_layer('Encoder-1-FeedForward-Dropout').rate == 0.3
+
+
 # ------------------------------------------------------------------ optimizer, downloads
 
 def adam_warmup(weights, x, y, steps, decay, warmup, rate, least, weight_decay, decayed, amsgrad):

@@ -5,7 +5,7 @@ from __future__ import absolute_import, division, print_function
 import numpy as np
 import pytest
 
-from bert4keras import layers, reference
+from bert4keras import backend, layers, reference
 from bert4keras.backend import get_values, keras
 
 BATCH, LENGTH, HIDDEN = 3, 5, 12
@@ -122,3 +122,54 @@ def test_weights_have_their_order():
     feed_forward = layers.BertFeedForward(17)
     feed_forward(inputs[0])
     assert [value.shape for value in get_values(feed_forward.weights)] == [(12, 17), (17,), (17, 12), (12,)]
+
+
+def test_activations_are_numbers_that_are_known():
+    """In figures, so that the reference shares no mistake; a constant of the tanh formula wrong by 1e-6 shows."""
+    x = np.linspace(-2.2, -1.4, 801)[:, None]
+    inputs = keras.layers.Input(shape=(1,))
+    functions = ['silu', 'gelu_erf', 'gelu_tanh', lambda x: backend.Keras2().gelu(x, True)]
+    outputs = [layers.BertDense(1, activation=function, use_bias=False)(inputs) for function in functions]
+    model = keras.models.Model(inputs, outputs)
+    model.set_weights([np.ones((1, 1))] * 4)
+    silu, erf, tanh, seam = [np.asarray(output, 'float64') for output in model.predict(x, batch_size=801)]
+    # at -2.2, -1.8 and -1.4
+    np.testing.assert_allclose(silu[[0, 400, 800], 0], [-0.21945111, -0.25533192, -0.27694256], rtol=1e-5)
+    np.testing.assert_allclose(erf[[0, 400, 800], 0], [-0.03058766, -0.06467458, -0.11305932], rtol=1e-5)
+    exact = 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x ** 3)))
+    for ours in (tanh, seam):  # rounding is in both directions, the mistake in one
+        assert abs(np.mean(ours - exact)) < 2e-7
+
+
+def test_layer_norm_is_a_number_that_is_known():
+    """Of 1, 2, 3 with an epsilon of 1/3: -1, 0, 1; of +-1e-5 with the epsilon of old, 1e-12: 1 / sqrt(1.01)."""
+    inputs = [keras.layers.Input(shape=(3,)), keras.layers.Input(shape=(2,))]
+    model = keras.models.Model(inputs, [layers.BertLayerNorm(epsilon=1.0 / 3.0)(inputs[0]),
+                                        layers.BertLayerNorm()(inputs[1])])
+    large, small = model.predict([np.array([[1.0, 2.0, 3.0]]), np.array([[1e-5, -1e-5]])])
+    assert np.abs(large - [[-1, 0, 1]]).max() < 1e-6 and np.abs(small - [[0.9950372, -0.9950372]]).max() < 1e-5
+
+
+def test_dropout_drops_what_the_rate_says():
+    """And not what it leaves: the rate is not one half here."""
+    assert layers.BertSelfAttention(2, dropout_rate=0.2).dropout.rate == 0.2
+
+
+@pytest.mark.parametrize('application, expected', [('lm', [1, 3, 7]), ('seq2seq', [3, 3, 7])])
+def test_padding_on_the_left_is_seen_by_nobody(application, expected):
+    """Also where every token sees what is left of it: 1, 3 and 7 are the first, two and all of three tokens."""
+    token_ids, segment_ids = np.array([[0, 0, 5, 6, 7]], 'int32'), np.array([[0, 0, 0, 0, 1]], 'int32')
+    inputs = [keras.layers.Input(shape=(5,), dtype='int32') for _ in range(2)]
+    mask = layers.BertAttentionMask(application)(inputs)
+    states = keras.layers.Embedding(20, HIDDEN)(inputs[0])
+    attention = layers.BertSelfAttention(2, return_attention=True)([states, mask])
+    seen = keras.models.Model(inputs, attention[1]).predict([token_ids, segment_ids])[0, 0] > 0
+    assert seen[2:].dot([32, 64, 1, 2, 4]).tolist() == expected
+
+
+def test_an_input_of_exactly_as_many_tokens_as_positions():
+    """It is taken whole; of one more the error says how many there are."""
+    positions = layers.BertPositionEmbedding(LENGTH)
+    inputs = keras.layers.Input(shape=(LENGTH, HIDDEN))
+    model = keras.models.Model(inputs, positions(inputs))
+    assert np.abs(model.predict(STATES) - STATES - get_values([positions.table])[0]).max() < 1e-6

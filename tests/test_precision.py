@@ -18,7 +18,7 @@ from bert4keras import backend, layers
 from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
 from bert4keras.tokenizer import Tokenizer
-from tests.helpers.releases import random_ids
+from tests.helpers.releases import ALBERT_CONFIG, random_ids
 from tests.helpers.saved_model import outputs_of
 
 TOLERANCE = {'mixed_float16': 1e-2, 'float16': 1e-2, 'mixed_bfloat16': 5e-2, 'bfloat16': 5e-2}
@@ -165,3 +165,24 @@ def test_a_policy_leaves_no_trace(release):
     with policy('mixed_bfloat16'):
         assert np.abs(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0] - before[0]).max() > 1e-5
     np.testing.assert_array_equal(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0], before[0])
+
+
+@pytest.mark.parametrize('name', ['mixed_float16', 'mixed_bfloat16'])
+def test_sums_and_mappings_stay_in_float32(name):
+    """The residual sums, and what an ALBERT makes of its embeddings, are computed in float32."""
+    with policy(name):
+        model = build_bert_model(dict(ALBERT_CONFIG, num_hidden_layers=1))
+    found = {layer.name for layer in model.layers
+             if isinstance(layer, keras.layers.Add) or layer.name == 'Embedding-Mapping'}
+    assert len(found) == 4
+    assert {backend.compute_dtype(model.get_layer(layer)) for layer in found} == {'float32'}
+
+
+def test_scores_that_float16_cannot_hold_before_they_are_scaled():
+    """64 products of 60 and 60 are more than 65504, their eighth is not: it is the factor that is scaled."""
+    states, mask = np.full((1, 2, 64), 60.0, 'float32'), np.array([[[True, True]]])
+    inputs = [keras.layers.Input(shape=(2, 64)), keras.layers.Input(shape=(1, 2), dtype='bool')]
+    with policy('mixed_float16'):
+        model = keras.models.Model(inputs, layers.BertSelfAttention(1)(inputs))
+    model.set_weights([np.eye(64), np.zeros(64)] * 4)
+    np.testing.assert_array_equal(np.asarray(model.predict([states, mask]), 'float32'), states)

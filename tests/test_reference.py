@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from bert4keras import reference
+from bert4keras.release.config import read_config
+from bert4keras.release.directory import find_release
+from bert4keras.release.variables import open_variables
 from tests.helpers.releases import CONFIG, random_ids, random_variables
 
 pytestmark = pytest.mark.engine_free
@@ -75,3 +78,55 @@ def test_float32_is_float32_throughout():
     """The run that measures the floor never computes in float64, or the floor would be too low."""
     ours = reference.forward(CONFIG, random_variables(CONFIG), *random_ids(CONFIG), dtype='float32')
     assert {array.dtype for array in ours.values()} == {np.dtype('float32')}
+
+
+@pytest.mark.parametrize('name, expected', [
+    ('gelu_erf', [-0.04550026389635842, 0.8413447460685429]), ('gelu_tanh', [-0.04540230591222494, 0.8411919906082768]),
+    ('silu', [-0.2384058440442351, 0.7310585786300049]), ('relu', [0.0, 1.0]),
+    ('tanh', [-0.9640275800758169, 0.7615941559557649])])
+def test_activations_are_numbers_that_are_known(name, expected):
+    """At -2 and 1, in figures: the layers may have the same mistake as the reference."""
+    np.testing.assert_allclose(reference.ACTIVATIONS[name](np.array([-2.0, 1.0])), expected, rtol=1e-10, atol=0)
+
+
+def test_epsilon_is_added_inside_the_root():
+    """Of 1, 2, 3 the variance is 2/3; with an epsilon of 1/3 the root is 1, and the result a round number."""
+    ours = reference.layer_norm(np.array([1.0, 2.0, 3.0]), np.ones(3), np.zeros(3), 1.0 / 3.0)
+    np.testing.assert_allclose(ours, [-1, 0, 1], rtol=1e-12)
+
+
+def test_epsilon_of_a_config_that_says_none():
+    """Google's 1e-12: embeddings as small as 1e-5 come out as 1 / sqrt(1.01), not smaller."""
+    variables = {name: np.zeros_like(value) for name, value in random_variables(CONFIG).items()}
+    variables['bert/embeddings/LayerNorm/gamma'] += 1
+    variables['bert/embeddings/word_embeddings'][7] = [1e-5, -1e-5] * 16
+    ours = reference.forward(CONFIG, variables, [[7]])['Embedding-Norm'][0, 0]
+    np.testing.assert_allclose(ours, [0.9950371902099893, -0.9950371902099893] * 16, rtol=1e-6)
+
+
+def test_padding_on_the_left_is_seen_by_nobody():
+    """Also where every token sees what is left of it."""
+    token_ids, segment_ids = np.array([[0, 0, 5, 6, 7]]), np.array([[0, 0, 0, 0, 1]])
+    for application, rows in (('lm', ['00100', '00110', '00111']), ('seq2seq', ['00110', '00110', '00111'])):
+        ours = reference.attention_mask(token_ids, segment_ids, application)[0, 2:]
+        assert [''.join(str(int(seen)) for seen in row) for row in ours] == rows, application
+
+
+def test_minilm_gives_the_numbers_that_are_known():
+    """The first three of the published embeddings of two sentences, of the real weights, mean over tokens."""
+    pytest.importorskip('safetensors', reason='reading MiniLM needs safetensors')
+    from bert4keras.cli import find_demo_weights
+    try:
+        directory = find_demo_weights()
+    except ImportError as error:
+        pytest.skip(str(error))
+    release = find_release(directory)
+    config = read_config(release.config_path)
+    variables = open_variables(release.checkpoint_path, config)
+    for token_ids, expected in (
+            # "This is an example sentence", "Each sentence is converted"
+            ([101, 2023, 2003, 2019, 2742, 6251, 102], [0.0676569, 0.0634959, 0.0487131]),
+            ([101, 2169, 6251, 2003, 4991, 102], [0.0864386, 0.1027626, 0.0053946])):
+        hidden = reference.forward(config, variables, [token_ids])['Encoder-6-FeedForward-Norm'][0]
+        mean = hidden.mean(axis=0)
+        np.testing.assert_allclose((mean / np.sqrt(mean.dot(mean)))[:3], expected, atol=2e-7)

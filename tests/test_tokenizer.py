@@ -623,6 +623,15 @@ def test_bytes_are_utf_8_and_others_are_type_errors():
         assert type(value).__name__ in str(caught.value)
 
 
+def test_every_setting_goes_along_with_a_copy():
+    """None of them at its default: special tokens kept, capitals, the length of words, accents."""
+    original = Tokenizer(VOCAB, case_sensitive=True, max_word_length=8, keep_special=True, strip_accents=True)
+    for other in (copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original, 2))):
+        for name in ('_keep_special', '_case_sensitive', '_max_word_length', '_strip_accents', 'token_mask'):
+            assert getattr(other, name) == getattr(original, name), name
+        assert '[MASK]' in other.tokenize('a [MASK]') and other.tokenize('a' * 9)[1:-1] == ['[UNK]']
+
+
 @pytest.mark.parametrize('copied', [copy.copy, copy.deepcopy] + [
     lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol))
     for protocol in range(3)])

@@ -1,0 +1,19 @@
+# -*- coding: utf-8 -*-
+"""Mistakes that somebody could make in the layers, of a kind that the reference could share or that only odd inputs show."""
+from __future__ import absolute_import, division, print_function
+
+CHECK = 'tests/test_layers.py -k "known or drops_what or on_the_left or exactly"'
+
+MUTATIONS = [
+    ('silu of another slope', 'layers.py', 'x * kops.sigmoid(x)', 'x * kops.sigmoid(1.702 * x)'),
+    ('epsilon outside the root', 'layers.py', 'centered * kops.rsqrt(variance + self.epsilon)',
+     'centered / (kops.sqrt(variance) + self.epsilon)'),
+    ('epsilon 1e-7 by default', 'layers.py', 'epsilon=1e-12', 'epsilon=1e-7'),
+    ('a constant of the GELU wrong by 1e-6', 'backend.py', '0.044715', '0.044716'),
+    ('what is left is dropped', 'layers.py', 'keras.layers.Dropout(dropout_rate)',
+     'keras.layers.Dropout(1 - dropout_rate)'),
+    ('lm sees padding on its left', 'layers.py', 'return kops.logical_and(is_token, not_later)',
+     "return kops.logical_and(kops.equal(is_token, is_token) if self.application == 'lm' else is_token, not_later)"),
+    ('as many tokens as positions are refused', 'layers.py', 'length > self.max_position_embeddings:',
+     'length >= self.max_position_embeddings:'),
+]
