@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Mistakes that somebody could make in the layers, of a kind that the reference could share or that only odd inputs show."""
+"""Mistakes that somebody could make in the layers that the reference could share, or that only odd inputs show."""
 from __future__ import absolute_import, division, print_function
 
 CHECK = 'tests/test_layers.py -k "known or drops_what or on_the_left or exactly"'
