@@ -57,7 +57,7 @@ def test_the_readme_has_the_score_of_the_mutations():
     """The README tells of as many mistakes as there are; `parity.mutate` fails if one survives."""
     tables = {area: mutations.read_table(area) for area in mutations.AREAS}
     assert set(tables) >= {'model', 'tokenizer', 'families', 'checkpoint', 'optimizers', 'embedding', 'drop_in'}
-    assert all(len(table) >= 5 for table in tables.values())
+    assert all(len(table) >= 3 for table in tables.values())
     whole = sum(map(len, tables.values()))
     assert '%d of %d are caught' % (whole, whole) in ' '.join(read('README.md').split())
     assert len({mutation[2:5] for table in tables.values() for mutation in table}) == whole
