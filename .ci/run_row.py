@@ -15,7 +15,7 @@ import threading
 
 
 def share_environment(path=os.path.join(sys.prefix, '.tox-info.json')):
-    """Lets another row take this environment as it is: tox builds it anew when it finds another row's name."""
+    """Lets another row take this environment as it is: tox builds it again when it finds another row's name."""
     with io.open(path, encoding='utf-8') as stream:
         info = json.load(stream)
     info.pop('ToxEnv', None)

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Changes the inside of every block and still loads official weights: adapters.
 
-An adapter (https://arxiv.org/abs/1902.00751) is a bottleneck of two small dense layers behind each half
+An adapter (https://arxiv.org/abs/1902.00751) is a bottleneck of two small dense layers after each half
 of a block, before the residual is added. The official weights stay as they are; only the adapters, the
 norms and the new head are trained. Here they learn to tell questions from statements.
 

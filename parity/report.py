@@ -24,7 +24,7 @@ from parity.rows import UNPINNED, read_results, read_rows
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-# What the numbers depend on: the package and parity/, but for what cannot change one. A new module counts at once.
+# What the numbers depend on: the package and parity/, except for what cannot change one. A new module counts at once.
 SOURCES = ('bert4keras/**.py', 'parity/**.py', 'tests/helpers/releases.py')
 WITHOUT = ('**/__init__.py', 'bert4keras/batching.py', 'bert4keras/cli.py', 'bert4keras/decoding.py',
            'bert4keras/embedding.py', 'bert4keras/errors.py', 'bert4keras/generators.py', 'bert4keras/keras_bert/**.py',

@@ -200,7 +200,7 @@ def rust(path, cased):
 
 @pytest.mark.parametrize('cased', [False, True], ids=['uncased', 'cased'])
 def test_rust_on_lines(vocab_path, lines, cased):
-    """Ids equal those of Rust `tokenizers`, and offsets, but for the list of divergences."""
+    """Ids equal those of Rust `tokenizers`, and offsets, except for the list of divergences."""
     peer = rust(vocab_path, cased)
     for line in map(peer.as_rust, share(lines)):
         expected = peer.encode(line)
@@ -212,7 +212,7 @@ def test_rust_on_lines(vocab_path, lines, cased):
 @quick
 @given(text=texts)
 def test_rust_on_any_text(vocab_path, text):
-    """Every text of Hypothesis, but for the list of divergences."""
+    """Every text of Hypothesis, except for the list of divergences."""
     for cased in (False, True):
         peer = rust(vocab_path, cased)
         text = peer.as_rust(text)
@@ -301,13 +301,13 @@ def alberts(request, official, tmpdir_factory):
             key: value for key, value in request.param.items() if key == 'keep_accents'}))
 
 
-# transformers 5 takes the model's own symbols out of a text first, and begins a word behind each;
+# transformers 5 takes the model's own symbols out of a text first, and begins a word after each;
 # SentencePiece, ALBERT's tokenizer and transformers 4 do not.
 SYMBOLS = re.compile('[-().",\u2013\xa3\u20ac]+')
 
 
 def test_albert_on_lines(alberts, lines):
-    """Ids of every line are those of transformers' AlbertTokenizer, but for the model's own symbols."""
+    """Ids of every line are those of transformers' AlbertTokenizer, except for the model's own symbols."""
     peer, tokenizer = alberts
     for line in share(lines):
         if type(peer).__mro__[1].__name__ == 'TokenizersBackend':  # transformers 5
@@ -415,7 +415,7 @@ def test_transformers_opens_what_we_write(directory, lines, tmpdir):
 
 @pytest.mark.parametrize('cased', [False, True])
 def test_transformers_opens_what_we_write_of_googles(minilm, lines, tmpdir, cased):
-    """Google's tokenizer, 200 characters a word; but for what BertNormalizer does otherwise."""
+    """Google's tokenizer, 200 characters a word; except for what BertNormalizer does otherwise."""
     require('transformers')
     import transformers
     path = os.path.join(minilm, 'vocab.txt')

@@ -464,7 +464,7 @@ def test_the_gelu_asked_for_reaches_verify_and_fill_mask(run, release, monkeypat
 
 @pytest.mark.slow
 def test_convert_writes_a_release_once(run, release, tmp_path):
-    """The layout asked for; an existing destination is exit code 2 and stays, but for --force."""
+    """The layout asked for; an existing destination is exit code 2 and stays, except with --force."""
     there = tmp_path / 'there'
     assert run('convert', release[0], there, '--to', 'tensorflow')[:2] == (0, 'wrote %s (tensorflow)\n' % there)
     code, out, err = run('convert', release[0], there, '--to', 'keras')

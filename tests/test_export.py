@@ -33,7 +33,7 @@ def jax_any_length(positions):
 
 @pytest.fixture(scope='module')
 def model(release):
-    """A BERT with two heads and its official weights; it has run once, as Keras wants before an export."""
+    """A BERT with two heads and its official weights; it has run once, as Keras requires before an export."""
     directory, config, _ = release
     model = build_bert_model(dict(config, num_hidden_layers=1), os.path.join(directory, 'bert_model.ckpt'),
                              with_nsp=True, with_mlm=True)

@@ -47,7 +47,7 @@ def opens_under(engine, name):
     """Whether a file is to be opened under an engine: under another one than saved it, `.keras` uncompiled.
 
     What Keras keeps of compile() is its engine's: PyTorch's own Adam, or a jit_compile that PyTorch takes
-    minutes to obey. Such a file opens elsewhere too, and is then to be compiled anew.
+    minutes to obey. Such a file opens elsewhere too, and must then be compiled again.
     """
     return engine == ENGINE or (name.endswith('.keras') and name != COMPILED)
 

@@ -151,7 +151,7 @@ def test_google_s_releases_keep_google_s_rules(tmpdir):
                                          ('\U0002b920', True), ('\u2e31', True), ('\u2e43', False),
                                          ('\u166d', True), ('\U000111c9', True)])
 def test_characters_that_are_words_by_themselves(ch, is_word):
-    """CJK but for one range, and punctuation of Unicode 8, whatever it is called today."""
+    """CJK except for one range, and punctuation of Unicode 8, whatever it is called today."""
     tokenizer = HubTokenizer({'[UNK]': 0, 'a': 1, ch: 2, '##' + ch: 3, 'b': 4, '##b': 5})
     assert tokenizer._tokenize('a%sb' % ch) == (['a', ch, 'b'] if is_word else ['a', '##' + ch, '##b'])
 

@@ -13,7 +13,7 @@ MISSING = 'the files of the official releases are not here'  # why a test is ski
 def find_official():
     """The directory that the environment variable BERT4KERAS_OFFICIAL names, or None where it is not set.
 
-    It holds, as they were downloaded (the weights themselves are not needed, but for the toy's):
+    It holds, as they were downloaded (the weights themselves are not needed, except the toy's):
 
         google_bert_zh/                      bert_model.ckpt.index, bert_config.json, vocab.txt
         google_albert_base_zh/               model.ckpt-best.index, albert_config.json

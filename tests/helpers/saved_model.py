@@ -25,7 +25,7 @@ EPOCHS = 20
 
 
 def outputs_of(model, ids):
-    """What a model puts out for (token ids, segment ids), as a list of arrays; at once where that Keras can."""
+    """What a model returns for (token ids, segment ids), as a list of arrays; at once where that Keras can."""
     if hasattr(keras, 'ops'):
         outputs = keras.tree.map_structure(keras.ops.convert_to_numpy, model(list(ids), training=False))
     else:
