@@ -16,10 +16,10 @@ import numpy as np
 
 from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
-__all__ = ['ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
-           'describe', 'dtype_name', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group',
-           'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu',
-           'set_values', 'untouched_zeros', 'variable_dtype']
+__all__ = ['CallableLoss', 'ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compute_dtype', 'custom_object',
+           'default_dtype', 'dense', 'describe', 'dtype_name', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu',
+           'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed',
+           'register', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype']
 
 keras = import_keras()
 IS_KERAS_3 = hasattr(keras, 'ops')
@@ -128,6 +128,9 @@ class Keras3(object):
 
     def recomputed(self, make):
         """The layer that `make()` returns, which keeps no activations for the gradient but computes them again."""
+        if _ON_TENSORFLOW:  # its recompute_grad takes no keywords in a graph, and Keras passes `training`
+            raise ValueError('Keras 3 on TensorFlow cannot compute activations again for the gradient; on JAX and '
+                             'PyTorch it can. Use smaller batches here')
         with keras.RematScope(mode='full'):
             return make()
 
@@ -201,7 +204,17 @@ class Keras2(object):
         return '%s on tensorflow %s' % (name, tf.__version__)
 
 
+class CallableLoss(object):
+    """The base of a loss with a method `call` (labels, prediction), [B, ...] -> [B], for `compile`."""
+
+    def __call__(self, labels, prediction):
+        return self.call(labels, prediction)
+
+
 _seam = Keras3() if IS_KERAS_3 else Keras2()
+if not IS_KERAS_3 and keras.__name__ != 'keras' and tf.__version__.startswith('1.13.'):
+    # of any other loss it divides by the sum of the rows' weights, not by their number; its base has no public name
+    CallableLoss = keras.losses.MeanSquaredError.__base__
 gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed, _seam.describe
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense

@@ -28,7 +28,7 @@ _LEAST_PROBABILITY = 1e-30  # of which float32 knows the logarithm, and its grad
 
 
 @backend.register
-class CrossEntropy(object):
+class CrossEntropy(backend.CallableLoss):
     """The cross entropy of integer labels, for a model's probabilities or logits.
 
     Args:
@@ -45,6 +45,7 @@ class CrossEntropy(object):
     """
 
     def __init__(self, from_logits=False, label_smoothing=0.0, targets_per_row=None):
+        super(CrossEntropy, self).__init__()
         if not 0 <= label_smoothing < 1:
             raise ValueError('label_smoothing must be at least 0 and less than 1, not %r' % (label_smoothing,))
         if targets_per_row is not None and not targets_per_row > 0:
@@ -53,7 +54,7 @@ class CrossEntropy(object):
         self.targets_per_row = targets_per_row
         self.__name__ = 'cross_entropy'  # no subclass of Keras' Loss: 2.3 wants labels of the output's shape then
 
-    def __call__(self, labels, prediction):
+    def call(self, labels, prediction):
         classes, size = int(prediction.shape[-1]), kops.shape(prediction)[0]
         logits = kops.reshape(at_least_float32(prediction), (-1, classes))  # [B * T, C]
         if not self.from_logits:

@@ -25,7 +25,7 @@ HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint nee
     ('MLM-Proba', 'cls/predictions/output_bias')])
 MAPPING = 'bert/encoder/embedding_hidden_mapping_in/kernel'
 STEPS = ('gradient', '10 SGD steps', '10 Adam steps')
-# odd and mutually different; few positions, because JAX and TensorFlow compile anew for each length
+# odd and mutually different; few positions, because JAX and TensorFlow compile again for each length
 SIZES = {'num_hidden_layers': 2, 'max_position_embeddings': 7, 'hidden_dropout_prob': 0.0,
          'attention_probs_dropout_prob': 0.0}
 

@@ -28,7 +28,7 @@ def test_every_layer_equals_the_reference(release, application, gelu):
 
 
 def test_the_outputs_are_the_heads_asked_for(release):
-    """The model puts out the hidden states, or the heads in the order pool or NSP, then MLM."""
+    """The model returns the hidden states, or the heads in the order pool or NSP, then MLM."""
     directory, config, variables = release
     ids = random_ids(config)
     exact = forward(config, variables, *ids)

@@ -116,7 +116,7 @@ class Trainer(object):
 def scale(values, name, what):
     """What an error is measured by: the largest element of the gradient, or of how far the weight went.
 
-    The gradient of a key's bias is 0 but for rounding, because the softmax does not change when all scores
+    The gradient of a key's bias is 0 except for rounding, because the softmax does not change when all scores
     of a row do; so it is at least a hundredth of the largest of all variables. Adam goes a step's length
     whatever the gradient's size.
     """

@@ -167,8 +167,8 @@ def test_encoder_decoder(release, plain):
 def test_recomputation(release, plain):
     """The same loss and the same step, where that Keras can; where it cannot, the error says so."""
     from recomputation import RecomputingBert
-    if not backend.IS_KERAS_3:
-        with pytest.raises(ValueError, match='cannot compute activations again'):
+    if not backend.IS_KERAS_3 or keras.backend.backend() == 'tensorflow':
+        with pytest.raises(ValueError, match='cannot compute activations'):
             build_bert_model(release[0], model=RecomputingBert)
         return
     config = dict(release[1], hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)

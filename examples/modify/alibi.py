@@ -10,10 +10,10 @@ from bert4keras.layers import BertSelfAttention
 class AlibiAttention(BertSelfAttention):
     def scores(self, query, key):
         heads = np.arange(1, self.num_attention_heads + 1)
-        slopes = np.reshape(2.0 ** (-8.0 * heads / self.num_attention_heads), (-1, 1, 1)).astype('float32')  # [N, 1, 1]
+        slopes = np.reshape(2.0 ** (-8.0 * heads / self.num_attention_heads), (-1, 1, 1))  # [N, 1, 1]
         places = kops.cast(kops.arange(kops.shape(key)[2]), 'float32')
         distances = kops.abs(kops.expand_dims(places, 0) - kops.expand_dims(places, 1))  # [T, T]
-        return super(AlibiAttention, self).scores(query, key) - slopes * distances
+        return super(AlibiAttention, self).scores(query, key) - kops.cast(slopes, 'float32') * distances
 
 
 class BertWithAlibi(BertModel):

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Recomputation (https://arxiv.org/abs/1604.06174): the inside of each half block is computed again for the gradient.
 
-It saves memory in training and costs time. Keras 3 can; on older versions the error says so.
+It saves memory in training and costs time. Keras 3 can, on JAX and PyTorch; elsewhere the error says so.
 """
 from bert4keras.backend import recomputed
 from bert4keras.bert import BertModel
