@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import bert4keras
+from tests.helpers import damage
 from tests.helpers.official import find_official
 
 pytestmark = pytest.mark.engine_free
@@ -74,3 +75,14 @@ def test_slow_tests_are_asked_for(asked):
     items = [quick, slow]
     conftest.pytest_collection_modifyitems(config, items)
     assert (items, config.left_out) == (([quick, slow], []) if asked else ([quick], [slow]))
+
+
+def test_memory_is_measured_within_a_context_only():
+    """Tracing that goes on makes every later test of the process several times as slow."""
+    memory = damage.Memory()
+    with pytest.raises(KeyError), memory:
+        {}[len(bytearray(3 * 10 ** 6))]
+    if damage.tracemalloc is None:  # Python 2.7
+        assert memory.grown == 0
+    else:
+        assert 3 * 10 ** 6 <= memory.grown < 4 * 10 ** 6 and not damage.tracemalloc.is_tracing()

@@ -126,16 +126,17 @@ ALLOWED_MEMORY = 2 ** 19  # bytes: twice the largest release here, which has 0.1
 
 
 class Memory(object):
-    """How much memory was taken at most since this was made; 0 where Python cannot tell (2.7)."""
+    """A context; `grown` is how much memory was taken at most within it, in bytes, 0 where Python cannot tell (2.7)."""
 
-    def __init__(self):
+    def __enter__(self):
         if tracemalloc:
-            tracemalloc.stop()  # forgets what earlier cases took
             tracemalloc.start()
+        return self
 
-    def grown(self):
-        """The peak so far, in bytes."""
-        return tracemalloc.get_traced_memory()[1] if tracemalloc else 0
+    def __exit__(self, *_):
+        self.grown = tracemalloc.get_traced_memory()[1] if tracemalloc else 0
+        if tracemalloc:
+            tracemalloc.stop()  # else all that this process does later takes several times as long
 
 
 def make_original(directory, layout):
@@ -201,7 +202,8 @@ def run_case(original, expected, directory, rng, failures):
     label = '%s of %s' % (way.__name__, name)
     memory = Memory()
     try:
-        found = use(directory)
+        with memory:
+            found = use(directory)
     except OUR_ERRORS as error:
         if directory not in str(error):
             failures.append('%s: the message names no file: %s' % (label, error))
@@ -210,8 +212,8 @@ def run_case(original, expected, directory, rng, failures):
         failures.append('%s: %s: %s' % (label, type(error).__name__, error))
         return name, 'FAILED'
     finally:
-        if memory.grown() > ALLOWED_MEMORY:
-            failures.append('%s: took %d bytes of memory' % (label, memory.grown()))
+        if memory.grown > ALLOWED_MEMORY:
+            failures.append('%s: took %d bytes of memory' % (label, memory.grown))
     differs = what_differs(expected, found)
     if not differs:
         return name, 'equal'
