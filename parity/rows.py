@@ -31,6 +31,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNPINNED = 'newest'
 RUNS = ['tests', 'parity']
 WITHOUT_ENGINE = ['-m', 'not engine_free']
+ENGINE_FREE_IMPORTS = ('crc32c', 'h5py', 'hypothesis', 'numpy', 'pytest', 'safetensors', 'sentencepiece')
 
 
 def read_tox(root=ROOT):
@@ -93,16 +94,20 @@ def plan(parser=None):
 
     Returns:
         list of lists of {'row', 'arguments': for pytest, 'official': whether the official files are there for it}. One
-        row of each Python has them. What imports no Keras runs once in each environment: `newest` has it of the row of
-        the same Python.
+        row of each Python has them. What imports no Keras runs once for each Python and the packages that it does
+        import: `newest` has it of the row of the same Python.
     """
     parser = parser or read_tox()
-    jobs, pythons = [], set()
+    pins, jobs, pythons, seen = read_rows(parser), [], set(), set()
     for rows in sorted(environments(parser), key=lambda rows: (-len(rows), not is_slow(parser, rows[0]))):
-        jobs.append([{'row': row, 'official': index == 0 and row != UNPINNED and python_of(row, parser) not in pythons,
-                      'arguments': RUNS + WITHOUT_ENGINE if index or row == UNPINNED else []}
-                     for index, row in enumerate(rows)])
-        pythons.update(python_of(row, parser) for row in rows)
+        jobs.append([])
+        for index, row in enumerate(rows):
+            python = python_of(row, parser)
+            imports = (python,) + tuple(pin for pin in pins[row] if pin.split('==')[0] in ENGINE_FREE_IMPORTS)
+            jobs[-1].append({'row': row, 'official': index == 0 and row != UNPINNED and python not in pythons,
+                             'arguments': RUNS + WITHOUT_ENGINE if row == UNPINNED or imports in seen else []})
+            seen.add(imports)
+        pythons.add(python)
     return jobs + [[{'row': 'report', 'official': False, 'arguments': []}]]
 
 

@@ -72,7 +72,7 @@ def test_models_are_interchangeable(arguments):
 
 
 def attention_of_keras_bert(model, layer):
-    """The tensor that keras-bert left on the layer, [B, T, N, T]; from TensorFlow 2.4 it is of the layer's last call."""
+    """What keras-bert left on the layer, [B, T, N, T]; from TensorFlow 2.4 it is of the layer's last call."""
     inputs = [IDS.astype('float32'), SEGMENTS.astype('float32')]
     if keras.__name__ == 'keras' or not hasattr(keras.layers.Layer, '_infer_output_signature'):
         return keras.backend.function(model.inputs, [layer.attention])(inputs)[0]

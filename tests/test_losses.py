@@ -122,7 +122,7 @@ def test_a_compiled_model_is_saved_and_loaded_with_its_loss(tmp_path):
     model.compile('sgd', loss)
     x, y = np.arange(6.0).reshape(2, 3), np.array([[3], [1]])
     model.fit(x, y, verbose=0)
-    wanted = np.ravel(model.test_on_batch(x, y))[0]
+    wanted = [np.ravel(model.test_on_batch(x, y))[0] for _ in range(2)][1]  # TensorFlow 2.2 adds the fit to the first
     path = str(tmp_path / ('model' + MODEL_SUFFIX))
     model.save(path)
     loaded = keras.models.load_model(path, compile=not IS_TENSORFLOW_113)
