@@ -48,7 +48,7 @@ def installed(name):
 
 needs_locks = pytest.mark.skipif(files.fcntl is None, reason='this system has no locks of files')
 needs_safetensors = pytest.mark.skipif(not installed('safetensors'), reason='safetensors is not installed')
-needs_tensorflow = pytest.mark.skipif(not installed('tensorflow'), reason='TensorFlow is not installed')
+needs_tensorflow = pytest.mark.skipif(not installed('tensorflow'), reason='tensorflow is not in this row')
 
 
 @contextlib.contextmanager
