@@ -248,7 +248,7 @@ def open_output(path):
     """A binary stream: stdout for None, else a file that gets its name only once it is complete."""
     if path is None:
         require_stdout()
-        yield getattr(sys.stdout, 'buffer', sys.stdout)
+        yield _Stdout()
     else:
         with whole_file(path) as stream:
             yield stream
@@ -272,10 +272,28 @@ class _Writer(object):
         self.write = stream.write
 
 
+class _Stdout(object):
+    """stdout, for bytes."""
+
+    def write(self, data):
+        with about_stdout():
+            getattr(sys.stdout, 'buffer', sys.stdout).write(data)
+
+
 def require_stdout():
     """An error where stdout is closed: what is written would be lost without a word."""
     if sys.stdout is None:
         raise IOError(errno.EBADF, 'is closed', 'stdout')
+
+
+@contextlib.contextmanager
+def about_stdout():
+    """Errors of the system say that it is stdout that cannot be written."""
+    try:
+        yield
+    except EnvironmentError as problem:
+        problem.filename = problem.filename or 'stdout'
+        raise
 
 
 # What a terminal acts on instead of showing it: controls but tab and line feed, and what turns the direction of text.
@@ -303,8 +321,9 @@ def say(text, stream=None):
     stream, text = stream or sys.stdout, printable(text)
     encoding = getattr(stream, 'encoding', None) or 'utf-8'
     line = (text + '\n').encode(encoding, 'backslashreplace')
-    stream.write(line if str is bytes else line.decode(encoding))
-    stream.flush()
+    with about_stdout():
+        stream.write(line if str is bytes else line.decode(encoding))
+        stream.flush()
 
 
 # ------------------------------------------------------------------ the command line
@@ -426,7 +445,8 @@ def main(argv=None):
                 return args.run(args) or 0
         finally:
             if sys.stdout is not None:
-                sys.stdout.flush()  # here a closed pipe can still be dealt with
+                with about_stdout():
+                    sys.stdout.flush()  # here a closed pipe can still be dealt with
     except tuple(EXIT_CODES) as error:
         return report(error)
     finally:
@@ -491,8 +511,16 @@ def report(error):
         if getattr(error, 'filename', None):
             message = '%s: %s' % (error.filename, error.strerror)
         if sys.stderr is not None:
-            say('bert4keras: error: ' + ' '.join(native(message).split()), sys.stderr)
+            tell('bert4keras: error: ' + ' '.join(native(message).split()))
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+def tell(message):
+    """Prints a line to stderr; where that cannot be written either, the exit code alone has to say it."""
+    try:
+        say(message, sys.stderr)
+    except EnvironmentError:
+        pass
 
 
 if __name__ == '__main__':

@@ -72,6 +72,7 @@ class BaseTokenizer(object):
     token_pad, token_unk, token_cls, token_sep, token_mask = SPECIAL_TOKENS
     model_max_length = None
     _keep_special = False
+    _path = None  # of the vocabulary, for messages
     # What is derived: not pickled, and made again when a setting is changed. Hooks are for subclasses.
     _derived = ('_packed', '_kept')
     _settings = ('token_pad', 'token_unk', 'token_cls', 'token_sep', 'token_mask', '_keep_special')
@@ -88,9 +89,13 @@ class BaseTokenizer(object):
         self._token_dict_inv = {number: token for token, number in self._vocab.items()}
         for token, number in self._vocab.items():
             if not 0 <= number < 2 ** 31 or self._token_dict_inv[number] != token:
-                raise VocabularyError('token %r has id %d; give each an id of its own, from 0 to 2 ** 31 - 1'
-                                      % (token, number))
+                raise self._wrong('token %r has id %d; give each an id of its own, from 0 to 2 ** 31 - 1'
+                                  % (token, number))
         self._forget()
+
+    def _wrong(self, what):
+        """The VocabularyError about this vocabulary, with the file that it came from."""
+        return VocabularyError(what if self._path is None else '%r: %s' % (self._path, what))
 
     @property
     def vocab_size(self):
@@ -279,9 +284,8 @@ class BaseTokenizer(object):
         if token in self._token_dict:
             return self._token_dict[token]
         if token in (self.token_unk, self.token_cls, self.token_sep, self.token_mask):
-            raise VocabularyError('the vocabulary of %d tokens has no %r; add it, or set the name '
-                                  'it has there in a subclass of %s'
-                                  % (len(self._token_dict), token, type(self).__name__))
+            raise self._wrong('the vocabulary of %d tokens has no %r; add it, or set the name it has there in a '
+                              'subclass of %s' % (len(self._token_dict), token, type(self).__name__))
         return self.token_to_id(self.token_unk)
 
     def tokens_to_ids(self, tokens):
@@ -380,7 +384,9 @@ class Tokenizer(BaseTokenizer):
     def __init__(self, vocab, case_sensitive=None, max_word_length=200, keep_special=False, strip_accents=None):
         self._max_word_length, self._keep_special = max_word_length, keep_special
         self._strip_accents = strip_accents
-        self._token_dict = vocab if hasattr(vocab, 'items') else load_vocab(vocab)
+        is_mapping = hasattr(vocab, 'items')
+        self._path = self._path if is_mapping else vocab
+        self._token_dict = vocab if is_mapping else load_vocab(vocab)
         if case_sensitive is None:
             case_sensitive = any(map(_HAS_CAPITAL.match, self._token_dict))
         self._case_sensitive = bool(case_sensitive)
@@ -620,7 +626,7 @@ class SpTokenizer(BaseTokenizer):
         self._case_sensitive, self._keep_accents, self._keep_special = case_sensitive, keep_accents, keep_special
         # A model begins with a line feed, the tag of its first piece; Python 2's paths are bytes.
         is_content = isinstance(model, bytes) and model.startswith(b'\n')
-        self._name = '%d bytes' % len(model) if is_content else model
+        self._path = self._path if is_content else model
         self._model = model if is_content else read_bytes(model, 'SentencePiece model')
         self._load()
         pieces = map(self._processor.IdToPiece, range(self._processor.GetPieceSize()))
@@ -637,8 +643,7 @@ class SpTokenizer(BaseTokenizer):
         except RuntimeError:
             loaded = False
         if loaded is False or not self._model:
-            raise VocabularyError('%r: not a SentencePiece model; give the 30k-clean.model or '
-                                  'spiece.model of the weights' % self._name)
+            raise self._wrong('not a SentencePiece model; give the 30k-clean.model or spiece.model of the weights')
 
     def _tokenize(self, text):
         """Returns the tokens of `text` (unicode) without special tokens. Override me."""

@@ -171,14 +171,14 @@ def _from_vocabulary(path, settings):
     if not is_model:
         ids = load_vocab(path)
         vocab, added, names = _with_added(ids, [], settings, settings, Tokenizer)
-        return HubTokenizer(vocab, added=added, outside=set(vocab) - set(ids), names=names,
+        return HubTokenizer(vocab, added=added, outside=set(vocab) - set(ids), names=names, path=path,
                             **_overridden(_NORMALIZER, {}, settings, settings))
     model = read_bytes(path, 'SentencePiece model')
     pieces = read_model(model)[0]
     symbols = [piece.text for piece in pieces if piece.type in (CONTROL, USER_DEFINED)]
     ids = collections.OrderedDict((piece.text, number) for number, piece in enumerate(pieces))
     vocab, added, names = _with_added(ids, symbols, settings, settings, SpTokenizer)
-    return HubSpTokenizer(model, added=added, names=names, **_overridden(_STEPS, {}, settings, settings))
+    return HubSpTokenizer(model, added=added, names=names, path=path, **_overridden(_STEPS, {}, settings, settings))
 
 
 def _from_tokenizer_json(data, settings, vocab_path):
@@ -310,7 +310,7 @@ def _word_piece(data, settings, vocab, added, names, ids):
     names['token_unk'] = data.get('unk_token', TEXT, within=model)
     return HubTokenizer(vocab, max_word_length=data.get('max_input_chars_per_word', numbers.Integral, within=model),
                         prefix=data.get('continuing_subword_prefix', TEXT, within=model), added=added,
-                        outside=set(vocab) - set(ids), names=names,
+                        outside=set(vocab) - set(ids), names=names, path=data.path,
                         **_overridden(_NORMALIZER, normalizer, data, settings))
 
 
@@ -336,7 +336,7 @@ def _unigram(data, settings, vocab, added, names, ids):
     pieces = [Piece(text, float(score), UNKNOWN if number == unknown else NORMAL)
               for number, (text, score) in enumerate(model['vocab'])]
     names['token_unk'] = pieces[unknown].text
-    return HubSpTokenizer(write_model(pieces, charsmap), added=added, names=names,
+    return HubSpTokenizer(write_model(pieces, charsmap), added=added, names=names, path=data.path,
                           **_overridden(_STEPS, fields, data, settings))
 
 
@@ -523,13 +523,15 @@ class HubTokenizer(Tokenizer):
         added: iterable of AddedToken, kept whole in a text.
         outside: collection of the tokens that words are not cut into: added ones that the model has not.
         names: mapping from 'token_pad', 'token_unk', ... to the special token of that name.
+        path: of the file that all this is from, for messages.
     """
 
     _answers_are_remembered = True
     _derived = Tokenizer._derived + ('_folded', '_normalized', '_inside')
 
     def __init__(self, vocab, lowercase=True, strip_accents=None, chinese_characters=True, max_word_length=100,
-                 prefix='##', added=(), outside=(), names=None):
+                 prefix='##', added=(), outside=(), names=None, path=None):
+        self._path = path
         self._added, self._outside, self._prefix = tuple(added), frozenset(outside), prefix
         self._chinese_characters = chinese_characters
         self._alone = PUNCTUATION + HAN if chinese_characters else PUNCTUATION
@@ -620,12 +622,13 @@ class HubSpTokenizer(SpTokenizer):
         lowercase, keep_accents: whether the text is lower-cased, and keeps its accents.
         added: iterable of AddedToken, kept whole in a text.
         names: mapping from 'token_pad', 'token_unk', ... to the special token of that name.
+        path: of the file that all this is from, for messages.
     """
 
     _derived = SpTokenizer._derived + ('_scores', '_words')
 
-    def __init__(self, model, lowercase=True, keep_accents=False, added=(), names=None):
-        self._added = tuple(added)
+    def __init__(self, model, lowercase=True, keep_accents=False, added=(), names=None, path=None):
+        self._added, self._path = tuple(added), path
         for name, token in (names or {}).items():
             setattr(self, name, token)
         super(HubSpTokenizer, self).__init__(model, not lowercase, keep_accents, True)

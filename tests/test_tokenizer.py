@@ -494,6 +494,16 @@ def test_ids_and_tokens_convert_into_each_other():
     assert UNCASED.ids_to_tokens(np.arange(3)) == ['[PAD]', '[UNK]', '[CLS]']
 
 
+def test_a_special_token_that_a_file_lacks_is_an_error_with_its_path(tmpdir):
+    """It is found when the first text is encoded, where nobody knows the file any more; so do copies."""
+    path = str(tmpdir.join('words.txt'))
+    tmpdir.join('words.txt').write('a\n[UNK]\n[SEP]\n')
+    for tokenizer in (Tokenizer(path), pickle.loads(pickle.dumps(Tokenizer(path)))):
+        with pytest.raises(VocabularyError) as caught:
+            tokenizer.encode('a')
+        assert 'words.txt' in str(caught.value) and '[CLS]' in str(caught.value)
+
+
 @pytest.mark.parametrize('token_id', [-1, len(VOCAB), 10 ** 12])
 def test_an_id_out_of_range_names_id_and_size(token_id):
     """`id_to_token` and `decode` say which id, and how many there are."""
