@@ -16,7 +16,7 @@ still loads official weights:
     feed_forward(x, name, index)                the second half's function
     add_and_norm(x, y, name)                    what follows each function: norm(x + dropout(y))
     after_block(x, index)                       what happens after each block
-    outputs(x, table)                           the heads
+    outputs(x, table)                           the heads, which are in heads.py
     variable_names()                            which layer holds which variable of the checkpoint
 
 `layer_classes = {BertSelfAttention: Mine}` swaps a class of layers.py wherever it is used. The layers'
@@ -35,18 +35,19 @@ import os
 from bert4keras import backend, graph
 from bert4keras.backend import keras
 from bert4keras.errors import ConfigError
+from bert4keras.heads import Heads, check_heads, check_is_tied
 from bert4keras.layers import (
-    BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer, BertLayerNorm, BertPositionEmbedding,
-    BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
+    BertAttentionMask, BertDense, BertFeedForward, BertLayer, BertLayerNorm, BertPositionEmbedding,
+    BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding)
 from bert4keras.release.config import activation_name, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of
-from bert4keras.weights import OfficialWeights, check_heads, check_is_tied, check_keep_words
+from bert4keras.weights import OfficialWeights, check_keep_words
 
 __all__ = ['APPLICATIONS', 'Bert4LM', 'Bert4Seq2seq', 'BertModel', 'build_bert_model', 'load_pretrained_model']
 
 
-class BertModel(OfficialWeights):
+class BertModel(Heads, OfficialWeights):
     """BERT, or the ALBERT that the config is of, as a Keras model of token ids and segment ids.
 
     Args:
@@ -64,6 +65,8 @@ class BertModel(OfficialWeights):
         prefix: str that the names of all layers and inputs begin with, for a second stack in one model.
         shared: {name without prefix: layer} to use as they are, such as some of another stack's `layers`.
         return_attention: whether to return, after the rest, each block's attention [B, N, T, T].
+        num_labels, head, labels: the head of a task, returned after the others: 'classification' of texts, as it is
+            where only num_labels is given, 'tokens' or 'span'; see heads.py and `release.heads.choose_head`.
 
     Attributes:
         config: dict, the checked config.
@@ -72,17 +75,19 @@ class BertModel(OfficialWeights):
             output the last hidden states [B, T, D], or the heads that were asked for.
         layers: OrderedDict {name without prefix: layer} of what `layer` made.
         attentions: list of the attention [B, N, T, T] of each block, with `return_attention`.
-        unread: what the checkpoint had besides, once one was loaded; see `load_weights_from_checkpoint`.
+        unread, new_layers: what the checkpoint had besides, and which layers of the task's head it lacked, once one
+            was loaded; see `load_weights_from_checkpoint`.
     """
 
     application = 'encoder'
     layer_classes = {}
 
     def __init__(self, config, with_pool=False, with_nsp=False, with_mlm=False, keep_words=None, gelu=None,
-                 application=None, layer_classes=None, prefix='', shared=None, return_attention=False):
+                 application=None, layer_classes=None, prefix='', shared=None, return_attention=False,
+                 num_labels=None, head=None, labels=None):
         if hasattr(self, 'put_out'):
             raise ValueError('%s has a method put_out, which is called outputs now: rename it' % type(self).__name__)
-        self.checkpoint_path, self.unread = None, None
+        self.checkpoint_path, self.unread, self.new_layers = None, None, []
         if not hasattr(config, 'keys') and os.path.isdir(config):
             config, self.checkpoint_path, _ = find_release(config)
         self.config = read_config(config)
@@ -96,6 +101,7 @@ class BertModel(OfficialWeights):
         self.with_pool, self.with_nsp = with_pool, with_nsp
         self.with_mlm = with_mlm or self.application != 'encoder'
         check_is_tied(self.config, self.with_mlm)
+        self.choose_task(head, num_labels, labels)
         self.keep_words = check_keep_words(keep_words, self.config)
         if gelu is None and self.config['hidden_act'] == 'gelu':
             gelu = backend.get_gelu()
@@ -161,9 +167,9 @@ class BertModel(OfficialWeights):
                              % (name, graph.as_call(*before), graph.as_call(cls, arguments)))
         return self.layers[name]
 
-    def dropout(self, x, name):
-        """Dropout at the config's rate for hidden states; no layer where the rate is 0."""
-        rate = self.config['hidden_dropout_prob']
+    def dropout(self, x, name, rate=None):
+        """Dropout, at the config's rate for hidden states unless another is given; no layer where it is 0."""
+        rate = self.config['hidden_dropout_prob'] if rate is None else rate
         return self.layer(keras.layers.Dropout, name, rate=rate)(x) if rate else x
 
     def embed(self, token_ids, segment_ids):
@@ -249,26 +255,18 @@ class BertModel(OfficialWeights):
 
     def outputs(self, x, table):
         """The model's output, from the last hidden states: the heads asked for, or `x` itself."""
-        outputs = []
-        if self.with_pool or self.with_nsp:
-            activation = 'linear' if self.with_pool == 'linear' and not self.with_nsp else 'tanh'
-            y = self.layer(BertFirstToken, 'Pooler')(x)
-            y = self.layer(BertDense, 'Pooler-Dense', units=self.config['hidden_size'], activation=activation)(y)
-            if self.with_nsp:
-                activation = 'linear' if self.with_nsp == 'linear' else 'softmax'
-                y = self.layer(BertDense, 'NSP-Proba', units=2, activation=activation)(y)
-            outputs.append(y)
+        pooled = self.pooled(x) if self.needs_pooler() else None
+        outputs = [self.next_sentence(pooled) if self.with_nsp else pooled] if self.with_pool or self.with_nsp else []
         if self.with_mlm:
-            y = self.layer(BertDense, 'MLM-Dense', units=int(table.shape[-1]), activation=self.activation)(x)
-            y = self.layer(BertLayerNorm, 'MLM-Norm')(y)
-            activation = 'linear' if self.with_mlm == 'linear' else 'softmax'
-            outputs.append(self.layer(BertTokenProbability, 'MLM-Proba', activation=activation)([y, table]))
+            outputs.append(self.words(x, table))
+        if self.head:
+            outputs.append(self.task(pooled if self.head == 'classification' else x))
         return outputs if len(outputs) > 1 else (outputs + [x])[0]
 
     def first_difference(self):
         """Where `self.model` differs from the plain BERT of its config, as words; None if nowhere."""
         plain = BertModel(self.config, self.with_pool, self.with_nsp, self.with_mlm, self.keep_words,
-                          application=self.application, prefix=self.prefix)
+                          application=self.application, prefix=self.prefix, head=self.head)
         plain.activation = self.activation
         return graph.first_difference(self.model, plain)
 
@@ -301,11 +299,12 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
         albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
         return_keras_model: False to get the BertModel, whose `model` is the Keras model.
         model: a class to build, derived from BertModel.
-        **options: layer_classes, prefix, shared, return_attention, see `BertModel`; or what your class takes.
+        **options: num_labels, head, labels, layer_classes, prefix, shared, return_attention, see `BertModel`; or what
+            your class takes.
 
     Returns:
         Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D]; or to the
-        heads asked for, pooled vector or NSP, and MLM: one alone, two as a list in this order.
+        heads asked for, pooled vector or NSP, MLM, and the task's: one alone, several as a list in this order.
 
     Raises:
         ConfigError, CheckpointError: both are ValueErrors; they name file, thing and remedy.

@@ -17,6 +17,7 @@ from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regu
 from bert4keras.release.checkpoint import open_checkpoint, usable_path
 from bert4keras.release.config import read_config, read_fields, write_config
 from bert4keras.release.directory import find_release, vocabulary_name, write_release
+from bert4keras.release.heads import describe_head, head_among
 from bert4keras.release.variables import ArrayCheckpoint, Variables, check_fits, open_variables
 from bert4keras.tokenizer_files import TOKENIZER_JSON, carry_tokenizer
 
@@ -72,7 +73,7 @@ def convert(source, destination, layout=None, force=False, changed=False):
         checked = read_config(release.config_path)
         variables = open_variables(checkpoint, checked)
         check_fits(checked, variables, heads=False)
-        config = read_fields(release.config_path)  # with every field it has
+        config = describe_head(read_fields(release.config_path), variables)  # with every field it has
         vocab_path = release.vocab_path or find_vocabulary(release.config_path)
         layout = layout or ('hugging-face' if checkpoint.layout == 'tensorflow' else 'tensorflow')
         if layout != 'keras':
@@ -240,8 +241,9 @@ def write_converted(directory, layout, config, variables, vocab_path, applicatio
 def build_with_heads(config, variables, application='encoder', gelu=None):
     """The Keras model of all heads that the variables have, with their weights."""
     from bert4keras.bert import APPLICATIONS
+    head, num_labels = head_among(config, variables)
     bert = APPLICATIONS[application](
-        config, gelu=gelu, with_pool='bert/pooler/dense/kernel' in variables,
+        config, gelu=gelu, head=head, num_labels=num_labels, with_pool='bert/pooler/dense/kernel' in variables,
         with_nsp='cls/seq_relationship/output_weights' in variables,
         with_mlm='cls/predictions/output_bias' in variables)
     bert.build()

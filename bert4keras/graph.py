@@ -12,7 +12,9 @@ import re
 import numpy as np
 
 from bert4keras.compat import native
+from bert4keras.layers import BertClassifier, BertSpan
 from bert4keras.release.config import hidden_act_of
+from bert4keras.release.heads import dropout_field
 
 __all__ = ['as_call', 'first_difference', 'inbound_layers', 'read_model', 'same_request', 'trace']
 
@@ -29,7 +31,7 @@ def read_model(model):
         model: Keras model with the layers of `BertModel.build`; others on top of them do not matter.
 
     Returns:
-        (dict, dict of the arguments with_pool, with_nsp, with_mlm, gelu and application).
+        (dict, dict of the arguments with_pool, with_nsp, with_mlm, gelu, application and head).
 
     Raises:
         ValueError: the model lacks a layer of a BERT.
@@ -55,7 +57,25 @@ def read_model(model):
     arguments = {'gelu': 'erf' if hidden_act == 'gelu' else None, 'application': mask.application}
     for argument, name in (('with_pool', 'Pooler-Dense'), ('with_nsp', 'NSP-Proba'), ('with_mlm', 'MLM-Proba')):
         arguments[argument] = name in layers and (layers[name].activation != 'linear' or 'linear')
+    arguments['head'] = read_head(model, layers, config)
+    if arguments['head'] == 'classification':
+        arguments['with_pool'] = False  # as far as one can tell
     return config, arguments
+
+
+def read_head(model, layers, config):
+    """The head for a task that a model has, or None; what its layers say goes into the config."""
+    if type(layers.get('Span')) is BertSpan:
+        return 'span'
+    classifier = layers.get('Classifier')
+    if type(classifier) is not BertClassifier:  # such as a layer of the user's
+        return None
+    names = classifier.labels or ['LABEL_%d' % index for index in range(classifier.units)]
+    config.update(id2label=dict(enumerate(names)), problem_type=classifier.problem_type)
+    config[dropout_field(config)] = getattr(layers.get('Classifier-Dropout'), 'rate', 0.0)
+    calls = inbound_layers(model)
+    source = calls.get('Classifier-Dropout', calls['Classifier'])[0][0]
+    return 'classification' if source == 'Pooler-Dense' else 'tokens'
 
 
 def count_blocks(model):

@@ -17,7 +17,7 @@ from bert4keras.backend import keras, kops
 
 __all__ = ['affine', 'BertLayer', 'BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding',
            'BertLayerNorm', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward', 'BertDense',
-           'BertFirstToken', 'BertTokenProbability']
+           'BertClassifier', 'BertSpan', 'BertFirstToken', 'BertTokenProbability']
 
 LOWEST = float(np.finfo('float32').min)
 
@@ -479,6 +479,44 @@ class BertDense(BertLayer):
         config = super(BertDense, self).get_config()
         config.update(units=self.units, activation=self.activation, use_bias=self.use_bias)
         return config
+
+
+@backend.register
+class BertClassifier(BertDense):
+    """The logits of classes, by an affine map, and what the classes are.
+
+    Args:
+        units: int, N, the number of labels.
+        labels: list of their N names, or None.
+        problem_type: what the logits are for, in the words of a config of transformers, or None. Like the
+            names it changes nothing here, and is kept with the model.
+
+    Call: [B, D] or [B, T, D] -> logits [B, N] or [B, T, N].
+    """
+
+    def __init__(self, units, labels=None, problem_type=None, **kwargs):
+        super(BertClassifier, self).__init__(units, **kwargs)
+        self.labels = None if labels is None else list(labels)
+        self.problem_type = problem_type
+
+    def get_config(self):
+        config = super(BertClassifier, self).get_config()
+        config.update(labels=self.labels, problem_type=self.problem_type)
+        return config
+
+
+@backend.register
+class BertSpan(BertDense):
+    """Where an answer starts and where it ends, as logits of the positions: `units` is 2.
+
+    Call: [B, T, D] -> [B, 2, T]; padding has logits too.
+    """
+
+    def call(self, inputs):
+        return kops.transpose(super(BertSpan, self).call(inputs), (0, 2, 1))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.units, input_shape[1])
 
 
 @backend.register

@@ -16,9 +16,10 @@ import numpy as np
 
 from bert4keras.release.config import activation_name
 from bert4keras.release.families import BLOCK, family_of
+from bert4keras.release.heads import head_among
 
 __all__ = ['ACTIVATIONS', 'affine', 'attention_mask', 'feed_forward', 'forward', 'gelu_erf', 'gelu_tanh', 'heads',
-           'layer_norm', 'self_attention', 'softmax']
+           'layer_norm', 'self_attention', 'softmax', 'task_head']
 
 _erf = np.vectorize(math.erf, otypes=['float64'])
 
@@ -101,8 +102,9 @@ def forward(config, variables, token_ids, segment_ids=None, application='encoder
     Returns:
         OrderedDict from layer name, as in the Keras model, to array: 'Embedding-Norm' [B, T, E], ...
         'Encoder-N-FeedForward-Norm' [B, T, D], and of the heads 'Pooler-Dense' [B, D], 'NSP-Proba'
-        [B, 2], 'MLM-Dense' and 'MLM-Norm' [B, T, D or E], 'MLM-Proba' [B, T, V]. N counts the blocks
-        as they are applied, also where all share the weights, and the layer, of the first.
+        [B, 2], 'MLM-Dense' and 'MLM-Norm' [B, T, D or E], 'MLM-Proba' [B, T, V], 'Classifier' [B, labels] or
+        [B, T, labels], 'Span' [B, 2, T]. N counts the blocks as they are applied, also where all share the
+        weights, and the layer, of the first.
     """
     def get(name):
         return np.asarray(variables[name], dtype)
@@ -139,6 +141,7 @@ def forward(config, variables, token_ids, segment_ids=None, application='encoder
         out[name] = feed_forward(x, block, activation)
         x = out[name + '-Norm'] = norm(x + out[name], 'output/LayerNorm', block)
     out.update(heads(x, table, get, norm, activation, variables))
+    out.update(task_head(x, out.get('Pooler-Dense'), get, head_among(config, variables)[0]))
     return out
 
 
@@ -164,3 +167,15 @@ def heads(x, table, get, norm, activation, variables):
         out['MLM-Proba'] = softmax(affine(out['MLM-Norm'], table.T,
                                           get('cls/predictions/output_bias')))
     return out
+
+
+def task_head(x, pooled, get, head):
+    """{layer name: logits} of the head of a fine-tuned model, on x [B, T, D] or the pooled vector [B, D]."""
+    if head == 'span':
+        start, end = [np.matmul(x, row) + bias for row, bias in  # [B, T]
+                      zip(get('cls/squad/output_weights'), get('cls/squad/output_bias'))]
+        return {'Span': np.stack([start, end], axis=1)}
+    if head is None:
+        return {}
+    return {'Classifier': np.einsum('...d,nd->...n', pooled if head == 'classification' else x,
+                                    get('output_weights')) + get('output_bias')}

@@ -12,10 +12,11 @@ import numpy as np
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import read_config
 from bert4keras.release.directory import find_release
-from bert4keras.release.families import family_of, layer_variables, strip_transposed
+from bert4keras.release.families import family_of, strip_transposed
+from bert4keras.release.heads import head_among, layer_variables_with
 from bert4keras.release.variables import check_fits, open_variables
 
-__all__ = ['Comparison', 'Inspection', 'Row', 'build_with_outputs', 'inspect', 'verify']
+__all__ = ['Comparison', 'Inspection', 'Row', 'build_with_outputs', 'inspect', 'real_positions', 'verify']
 
 
 Inspection = collections.namedtuple('Inspection', 'release family layout config rows')
@@ -39,7 +40,7 @@ def inspect(path):
     checkpoint = open_checkpoint(release.checkpoint_path)
     variables = open_variables(checkpoint, config)
     places = {}
-    for layer, names in layer_variables(config).items():
+    for layer, names in layer_variables_with(config, head_among(config, variables)[0]).items():
         for index, name in enumerate(names):
             if name in variables:
                 places[variables.sources[strip_transposed(name)]] = '%s %d' % (layer, index)
@@ -77,14 +78,21 @@ def verify(path, gelu=None, batch=4, length=32):
     ids = fixed_batch(config, batch, min(length, config['max_position_embeddings']))
     exact = forward(config, variables, *ids, gelu=gelu)
     rounded = forward(config, variables, *ids, gelu=gelu, dtype='float32')
+    head, num_labels = head_among(config, variables)
     flags = {'with_pool': 'Pooler-Dense' in exact, 'with_nsp': 'NSP-Proba' in exact,
-             'with_mlm': 'MLM-Proba' in exact}
+             'with_mlm': 'MLM-Proba' in exact, 'head': head, 'num_labels': num_labels}
     model, outputs = build_with_outputs(config, release.checkpoint_path, list(exact), gelu=gelu, **flags)
     ours = keras.models.Model(model.inputs, outputs).predict_on_batch(list(ids))
     real = ids[0] != config['pad_token_id']
-    return [compare(name, *[array[real] if np.ndim(array) == 3 else array
-                            for array in (np.asarray(mine), exact[name], rounded[name])])
+    return [compare(name, *[real_positions(name, np.asarray(array), real)
+                            for array in (mine, exact[name], rounded[name])])
             for name, mine in zip(exact, ours)]
+
+
+def real_positions(name, array, real):
+    """What a layer's output has at the positions that are `real`, bool [B, T]; all of what is [B, ...]."""
+    array = array.transpose(0, 2, 1) if name == 'Span' else array
+    return array[real] if array.ndim == 3 else array
 
 
 def build_with_outputs(config, checkpoint_path, names, application='encoder', **arguments):

@@ -15,12 +15,13 @@ from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.release.checkpoint import save_checkpoint
 from bert4keras.release.config import hidden_act_of
 from bert4keras.release.directory import release_among, vocabulary_name, write_release
-from bert4keras.release.families import HEAD_ARGUMENTS, is_transposed, layer_variables, strip_transposed
+from bert4keras.release.families import HEAD_ARGUMENTS, is_transposed, strip_transposed
+from bert4keras.release.heads import HEAD_VARIABLES, TASK_HEADS, layer_variables_with
 from bert4keras.release.variables import Variables, expected_shapes, open_variables, to_layout
 from bert4keras.tokenizer import load_vocab, save_vocab
 from bert4keras.tokenizer_files import TOKENIZER_JSON, carry_tokenizer
 
-__all__ = ['OfficialWeights', 'check_heads', 'check_is_tied', 'check_keep_words', 'warn_of_types']
+__all__ = ['OfficialWeights', 'check_keep_words', 'warn_of_types']
 
 logger = logging.getLogger('bert4keras.bert')  # of which this is a part
 
@@ -36,8 +37,8 @@ class OfficialWeights(object):
 
         A name ends in ".T" where the layer holds the variable transposed.
         """
-        names = layer_variables(self.config)
-        for wanted, layers in ((self.with_pool or self.with_nsp, ['Pooler-Dense']),
+        names = layer_variables_with(self.config, self.head)
+        for wanted, layers in ((self.needs_pooler(), ['Pooler-Dense']),
                                (self.with_nsp, ['NSP-Proba']),
                                (self.with_mlm, ['MLM-Dense', 'MLM-Norm', 'MLM-Proba'])):
             for layer in layers if not wanted else ():
@@ -105,8 +106,16 @@ class OfficialWeights(object):
         variables = open_variables(self.checkpoint_path, self.config)
         if check:
             self.check_variables(variables)
-        self.loading = frozenset(self.variable_names())
+        self.loading = frozenset(self.variable_names()) - self.missing_layers(variables)
         return variables
+
+    def missing_layers(self, variables):
+        """The layers of the task's head, with its pooler, of which a checkpoint has nothing: they stay as they are."""
+        optional = set(TASK_HEADS[self.head].variables if self.head else ())
+        if self.head == 'classification' and not (self.with_pool or self.with_nsp):
+            optional.update(['bert/pooler/dense/kernel', 'bert/pooler/dense/bias'])
+        return frozenset(layer for layer, names in self.variable_names().items()
+                         if names and optional.issuperset(names) and not any(name in variables for name in names))
 
     def load_weights_from_checkpoint(self, checkpoint=None):
         """Loads every weight that `variable_names` lists, by its full name, its shape checked first.
@@ -118,7 +127,8 @@ class OfficialWeights(object):
         Returns:
             list of the checkpoint's variables that were not read, in its own names; it is kept as
             `self.unread`. It is logged; as a warning if there is more in it than heads that were not asked
-            for and training state.
+            for and training state. Layers of the task's head that it lacks keep their weights, random in a new
+            model: a warning names them, and `self.new_layers` lists them.
 
         Raises:
             CheckpointError: a variable is missing, has another shape or is damaged. What is missing or
@@ -136,12 +146,17 @@ class OfficialWeights(object):
         if unexpected:
             logger.warning('%s has %d variables that this model has no place for: %s', variables.path,
                            len(unexpected), some(unexpected))
+        if self.new_layers:
+            logger.warning('%s has no weights for %s, of the head %r: they are to be trained', variables.path,
+                           ' and '.join(self.new_layers), self.head)
         self.unread = expected + unexpected
         return self.unread
 
     def set_variables(self, variables):
-        """Sets every weight that `variable_names` lists from `Variables`; returns their names."""
-        pairs = self._weights()
+        """Sets every weight that `variable_names` lists from `Variables`, but `missing_layers`; returns their names."""
+        missing = self.missing_layers(variables)
+        self.new_layers = [layer for layer in self.variable_names() if layer in missing]
+        pairs = [(weight, name) for layer, weight, name in self._weights_by_layer() if layer not in missing]
         for weight, name in pairs:
             self._check_variable(variables, name, weight.shape)
         backend.set_values((weight, self._keep(variables[name], name)) for weight, name in pairs)
@@ -149,9 +164,10 @@ class OfficialWeights(object):
 
     def check_variables(self, variables):
         """CheckpointError unless a checkpoint has what the plain model needs, by its config: before it is built."""
-        shapes = {name: shape for _, name, shape in expected_shapes(self.config)}
-        for names in self.variable_names().values():
-            for name in names:
+        shapes = {name: shape for _, name, shape in expected_shapes(self.config, self.head, self.num_labels)}
+        missing = self.missing_layers(variables)
+        for layer, names in self.variable_names().items():
+            for name in names if layer not in missing else ():
                 self._check_variable(variables, name, shapes[name])
 
     def _check_variable(self, variables, name, shape):
@@ -164,10 +180,16 @@ class OfficialWeights(object):
         expected = tuple(int(size) for size in shape)
         if self.keep_words is not None and name in VOCABULARY_VARIABLES:
             expected = (self.config['vocab_size'],) + expected[1:]
-        if variables.shape(name) != expected:
+        found = variables.shape(name)
+        if strip_transposed(name) in HEAD_VARIABLES and found[:-1] == expected[:-1] and found != expected:
+            raise CheckpointError(
+                '%s has a head for %d labels, the model one for %d: give num_labels=%d. For a new head, build the '
+                'model without one, save it with save_release and start from that'
+                % (variables.path, found[-1], expected[-1], found[-1]))
+        if found != expected:
             raise CheckpointError('%s: %s: checkpoint has %s, the layer expects %s. Use the config that '
                                   'belongs to this checkpoint'
-                                  % (variables.path, name, variables.shape(name), expected))
+                                  % (variables.path, name, found, expected))
 
     def _missing_message(self, variables, name):
         """What to tell somebody whose checkpoint lacks the variable `name`."""
@@ -300,20 +322,6 @@ def warn_of_types(variables, names):
         if found:
             logger.warning('%s holds %d variables in %s, which were loaded as the type of the layers: %s',
                            variables.path, len(found), dtype, some(found))
-
-
-def check_heads(**heads):
-    """ValueError unless each argument of a head, such as with_mlm, is True, False or 'linear'."""
-    for name in sorted(heads):
-        if not isinstance(heads[name], bool) and heads[name] != 'linear':
-            raise ValueError("%s must be True, False or 'linear', not %r" % (name, heads[name]))
-
-
-def check_is_tied(config, with_mlm):
-    """ConfigError if the masked language model is asked for, and the config's has a table of words of its own."""
-    if with_mlm and config.get('tie_word_embeddings') is False:
-        raise ConfigError('the config has tie_word_embeddings = False, but the head of with_mlm=True is tied '
-                          'to the word embeddings; build without it')
 
 
 def check_keep_words(keep_words, config):

@@ -141,7 +141,7 @@ def test_verify_cuts_its_batch_to_the_positions_and_takes_the_gelu_it_is_told(sm
     monkeypatch.setattr(verify_module, 'build_with_outputs', build)
     with pytest.raises(KeyError):
         verify(small, gelu='tanh')
-    assert asked == [((4, 17), 'tanh')] * 2 + [(('with_mlm', 'with_nsp', 'with_pool'), 'tanh')]
+    assert asked == [((4, 17), 'tanh')] * 2 + [(('head', 'num_labels', 'with_mlm', 'with_nsp', 'with_pool'), 'tanh')]
 
 
 def test_fill_mask_takes_exactly_as_many_tokens_as_positions_and_the_gelu_it_is_told(release, monkeypatch):

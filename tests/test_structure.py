@@ -21,7 +21,7 @@ ORDER = (
     ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'tokenizer', 'tokenizer_files',
      'tokenizer_parts'),
     ('layers', 'optimizers'),
-    ('graph', 'losses'),
+    ('graph', 'heads', 'losses'),
     ('weights',),
     ('bert',),
     ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'pretraining', 'snippets', 'verify'),

@@ -10,7 +10,8 @@ from bert4keras.compat import Mapping
 from bert4keras.errors import CheckpointError, some
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.families import (FAMILIES, HEADS, IGNORABLE, UNSUPPORTED, family_of, hugging_face_names,
-                                         is_transposed, layer_variables, strip_transposed)
+                                         is_transposed, strip_transposed)
+from bert4keras.release.heads import HEAD_VARIABLES, head_among, layer_variables_with, number_of_labels
 
 __all__ = ['ArrayCheckpoint', 'Variables', 'check_fits', 'expected_shapes', 'identify', 'open_variables', 'to_layout']
 
@@ -97,7 +98,7 @@ class Variables(Mapping):
         names = {strip_transposed(name) for name in names}
         left = [(google, own) for google, own in self.sources.items() if google not in names]
         left += [('', own) for own in self.unnamed]
-        expected = [google in HEADS or bool(IGNORABLE.search(own)) for google, own in left]
+        expected = [google in HEADS or google in HEAD_VARIABLES or bool(IGNORABLE.search(own)) for google, own in left]
         return ([own for (_, own), known in zip(left, expected) if known],
                 [own for (_, own), known in zip(left, expected) if not known])
 
@@ -113,7 +114,7 @@ def to_layout(variables, layout, config):
     Raises:
         CheckpointError: the layout has no such model.
     """
-    names = hugging_face_names(config) if layout == 'hugging-face' else {}
+    names = dict(hugging_face_names(config), **HEAD_VARIABLES) if layout == 'hugging-face' else {}
     for google in variables:
         own = names.get(google, google)
         yield strip_transposed(own), variables[google].T if is_transposed(own) else variables[google]
@@ -145,27 +146,32 @@ def open_variables(path, config):
                                   % (checkpoint.path, what, some(names)))
     if prefix is None:
         return Variables(checkpoint)
-    return Variables(checkpoint, _in_older_spelling(checkpoint, hugging_face_names(config, prefix)))
+    names = hugging_face_names(config, prefix)
+    names.update(HEAD_VARIABLES)
+    return Variables(checkpoint, _in_older_spelling(checkpoint, names))
 
 
 # The shapes of each layer's weights: V vocabulary, E embedding, D hidden, I intermediate, S segments, P positions,
-# W the embeddings' width when they are added, 2 the two answers to "is it the next sentence?".
+# W the embeddings' width when they are added, 2 the two answers to "is it the next sentence?", or start and end,
+# N labels.
 LAYER_SHAPES = (
     ('Embedding-Token', 'VE'), ('Embedding-Segment', 'SW'), ('Embedding-Position', 'PW'), ('Embedding-Norm', 'W W'),
     ('Embedding-Mapping', 'ED D'), ('Embedding-Projection', 'ED'),
     ('MultiHeadSelfAttention', 'DD D DD D DD D DD D'), ('MultiHeadSelfAttention-Norm', 'D D'),
     ('FeedForward', 'DI I ID D'), ('FeedForward-Norm', 'D D'), ('Pooler-Dense', 'DD D'), ('NSP-Proba', 'D2 2'),
-    ('MLM-Dense', 'DW W'), ('MLM-Norm', 'W W'), ('MLM-Proba', 'V'))
-HEAD_LAYERS = {'Pooler-Dense': 'Pooler', 'NSP-Proba': 'NSP', 'MLM-Dense': 'MLM', 'MLM-Norm': 'MLM', 'MLM-Proba': 'MLM'}
+    ('MLM-Dense', 'DW W'), ('MLM-Norm', 'W W'), ('MLM-Proba', 'V'), ('Classifier', 'DN N'), ('Span', 'D2 2'))
+HEAD_LAYERS = {'Pooler-Dense': 'Pooler', 'NSP-Proba': 'NSP', 'MLM-Dense': 'MLM', 'MLM-Norm': 'MLM', 'MLM-Proba': 'MLM',
+               'Classifier': 'Classifier', 'Span': 'Span'}
 
 
-def expected_shapes(config):
+def expected_shapes(config, head=None, num_labels=None):
     """(layer name, Google's name of a variable, ".T" as the layer has it, its shape) of all that a model has."""
     sizes = {'V': config['vocab_size'], 'E': config['embedding_size'], 'D': config['hidden_size'], '2': 2,
-             'I': config['intermediate_size'], 'S': config['type_vocab_size'], 'P': config['max_position_embeddings']}
+             'I': config['intermediate_size'], 'S': config['type_vocab_size'], 'P': config['max_position_embeddings'],
+             'N': num_labels}
     sizes['W'] = sizes['D' if 'Embedding-Projection' in family_of(config).mapping else 'E']
     table = dict(LAYER_SHAPES)
-    for layer, names in layer_variables(config).items():
+    for layer, names in layer_variables_with(config, head).items():
         for name, axes in zip(names, table[re.sub(r'^Encoder-\d+-', '', layer)].split()):
             yield layer, name, tuple(sizes[axis] for axis in axes)
 
@@ -178,7 +184,9 @@ def check_fits(config, variables, heads=True):
         variables: Variables.
         heads: whether to look at the heads too; one of which some variables are there must have all.
     """
-    expected = [item for item in expected_shapes(config) if heads or item[0] not in HEAD_LAYERS]
+    head, num_labels = head_among(config, variables)
+    num_labels = number_of_labels(config) or num_labels
+    expected = [item for item in expected_shapes(config, head, num_labels) if heads or item[0] not in HEAD_LAYERS]
     begun = {HEAD_LAYERS[layer] for layer, name, _ in expected if layer in HEAD_LAYERS and name in variables}
     problems = []
     for layer, name, shape in expected:

@@ -49,7 +49,7 @@ MUTATIONS = [
      "backend.gather(table, 0 * kops.cast(segment_ids, 'int32'))"),
     ('positions off by one', 'layers.py', 'self.table[:length]', 'self.table[1:length + 1]'),
     ('pooler from the last token', 'layers.py', 'return inputs[:, 0]', 'return inputs[:, -1]'),
-    ('pooler without tanh', 'bert.py', "not self.with_nsp else 'tanh'", "not self.with_nsp else 'linear'"),
+    ('pooler without tanh', 'heads.py', "not self.with_nsp else 'tanh'", "not self.with_nsp else 'linear'"),
     ('MLM head without its bias', 'layers.py', 'kops.transpose(table), self.bias)',
      'kops.transpose(table), 0.0 * self.bias)'),
     ('kernels of one shape transposed on load', 'weights.py', 'self._keep(variables[name], name)) for weight',

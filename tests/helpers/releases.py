@@ -137,3 +137,33 @@ def make_release(directory, seed=0, vocab=None, config=CONFIG, layout='tensorflo
         with io.open(os.path.join(directory, 'vocab.txt'), 'w', encoding='utf-8') as stream:
             stream.write(u'\n'.join(vocab) + u'\n')
     return config, variables
+
+
+# Google's and Hugging Face's names of a head's kernel [N, D] and its bias [N], and how transformers calls the model.
+HEADS = {'classification': ('output_', 'classifier.', 'ForSequenceClassification'),
+         'tokens': ('output_', 'classifier.', 'ForTokenClassification'),
+         'span': ('cls/squad/output_', 'qa_outputs.', 'ForQuestionAnswering')}
+
+
+def make_fine_tuned(directory, head, num_labels=2, config=CONFIG, layout='tensorflow', names=None, **changes):
+    """Writes a release with a head and without what it does not need, `names` in the config; (config, variables)."""
+    google, own, architecture = HEADS[head]
+    family = 'Albert' if 'embedding_size' in config else 'Bert'
+    config = dict(config, architectures=[family + architecture], **changes)
+    if names is not None:
+        config['id2label'] = {str(index): name for index, name in enumerate(names)}
+    variables = collections.OrderedDict(
+        (name, value) for name, value in random_variables(config).items()
+        if not name.startswith('cls/') and (head == 'classification' or 'pooler' not in name))
+    written = collections.OrderedDict(to_layout(variables, layout, config))
+    random = np.random.RandomState(7)
+    for ending, pytorch, shape in (('weights', 'weight', (num_labels, config['hidden_size'])),
+                                   ('bias', 'bias', (num_labels,))):
+        value = (random.standard_normal(shape) * 1.5 / np.sqrt(config['hidden_size'])).astype('float32')
+        variables[google + ending] = value
+        written[own + pytorch if layout == 'hugging-face' else google + ending] = value
+    directory = str(directory)
+    with io.open(os.path.join(directory, 'config.json'), 'w', encoding='utf-8') as stream:
+        stream.write(u'%s' % json.dumps(config))
+    save_checkpoint(os.path.join(directory, 'model.safetensors' if layout == 'hugging-face' else 'model.ckpt'), written)
+    return config, variables
