@@ -5,6 +5,7 @@ Keras starts only where a Keras model is read or written.
 """
 from __future__ import absolute_import, division, print_function
 
+import io
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ __all__ = ['LAYOUTS', 'convert']
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
+WEIGHTS_MEMBER = 'model.weights.h5'
+MEMBERS = frozenset(['config.json', 'metadata.json', WEIGHTS_MEMBER])  # of a .keras file; others may hold a pickle
 MAX_GROUPS = 64  # deeper than any model's groups lie in each other
 # What the configs of Keras' models name that holds numbers and names, and runs no code of the file's.
 HARMLESS = frozenset('''
@@ -147,11 +150,7 @@ def read_model_configs(path):
     with open_regular_file(path) as stream:
         if zipfile.is_zipfile(stream):
             with zipfile.ZipFile(stream) as archive:
-                if sum(info.file_size for info in archive.infolist()) > 2 * os.path.getsize(path) + MAX_JSON:
-                    raise CheckpointError('%s unpacks to far more than its own size, unlike what Keras writes' % path)
-                with archive.open('config.json') as member:
-                    config = json.loads(member.read(MAX_JSON).decode('utf-8'))
-            configs.append({field: config[field] for field in config if field != 'compile_config'})  # left unread
+                configs.append(read_archive(archive, path))
     if h5py.is_hdf5(path):
         with h5py.File(path, 'r') as file:
             refuse_other_files(file, path)
@@ -162,6 +161,23 @@ def read_model_configs(path):
     if not configs:
         raise CheckpointError('%s cannot be opened as a Keras model: it is neither a zip nor HDF5' % path)
     return configs
+
+
+def read_archive(archive, path):
+    """The config in an open .keras file, whose other members are found to be what Keras writes there."""
+    import h5py
+    names = archive.namelist()
+    if sum(info.file_size for info in archive.infolist()) > 2 * os.path.getsize(path) + MAX_JSON:
+        raise CheckpointError('%s unpacks to far more than its own size, unlike what Keras writes' % path)
+    if set(names) - MEMBERS or len(set(names)) != len(names):
+        raise CheckpointError('%s is not opened: it holds %s, where Keras writes %s, each once'
+                              % (path, some(names), ', '.join(sorted(MEMBERS))))
+    if WEIGHTS_MEMBER in names:
+        with h5py.File(io.BytesIO(archive.read(WEIGHTS_MEMBER)), 'r') as file:
+            refuse_other_files(file, '%s: %s' % (path, WEIGHTS_MEMBER))
+    with archive.open('config.json') as member:
+        config = json.loads(member.read(MAX_JSON).decode('utf-8'))
+    return {field: config[field] for field in config if field != 'compile_config'}  # left unread
 
 
 def refuse_other_files(group, path, depth=0):

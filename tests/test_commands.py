@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -406,10 +407,33 @@ def test_classes_that_could_run_code_are_refused(config):
         refuse_code([{'class_name': 'Dense', 'module': 'keras.layers', 'config': {}}, config], 'path')
 
 
+def archive(path, members):
+    """Writes pairs (name, bytes) as a zip; returns its path."""
+    with zipfile.ZipFile(str(path), 'w') as stream:
+        for name, data in members:
+            stream.writestr(name, data)
+    return str(path)
+
+
 @pytest.mark.engine_free
+@pytest.mark.parametrize('names, words', [
+    (['config.json', 'model.weights.npz'], 'model.weights.npz'), (['config.json', 'assets/a.pkl'], 'assets/a.pkl'),
+    (['config.json', '../config.json'], r'\.\./config.json'),
+    (['config.json', 'metadata.json', 'config.json'], 'config.json, metadata.json, config.json')])
+@pytest.mark.filterwarnings('ignore:Duplicate name')
+def test_a_model_file_with_more_than_keras_writes_is_refused(tmp_path, names, words):
+    """Weights in .npz, which tf.keras 2.15 reads with pickles in it, and assets; and a member that is there twice."""
+    from bert4keras.convert import read_model_configs
+    path = archive(tmp_path / 'm.keras', [(name, b'{}') for name in names])
+    with pytest.raises(CheckpointError, match=r'm\.keras is not opened: it holds .*' + words):
+        read_model_configs(path)
+
+
+@pytest.mark.engine_free
+@pytest.mark.parametrize('zipped', [False, True])
 @pytest.mark.parametrize('kind', ['link', 'outer link', 'external', 'virtual', 'circle'])
-def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind):
-    """HDF5 can have parts in any other file of the reader's: those are named, and not read."""
+def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind, zipped):
+    """HDF5 can have parts in any other file of the reader's: those are named, and not read; in a .keras file too."""
     h5py = pytest.importorskip('h5py')
     from bert4keras.convert import read_model_configs
     path, secret = str(tmp_path / 'm.h5'), str(tmp_path / 'secret.h5')
@@ -430,6 +454,8 @@ def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind):
             group.create_virtual_dataset('x', layout)
         else:
             group['x'] = group
+    if zipped:
+        path = archive(tmp_path / 'm.keras', [('config.json', b'{}'), ('model.weights.h5', read(path))])
     with pytest.raises(CheckpointError) as caught:
         read_model_configs(path)
     assert path in str(caught.value) and ('without end' if kind == 'circle' else '/layers/x') in str(caught.value)
