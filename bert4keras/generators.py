@@ -35,8 +35,9 @@ class BucketedBatches(keras.utils.Sequence):
         tokenizer: with the model's vocabulary; or None, and `texts` holds (token ids, segment ids).
         texts: list of N strings, or of pairs of strings.
         labels: list of N classes (int), or numbers or vectors (float), or lists of a class (int) for each
-            token, [CLS] and [SEP] included, `losses.NO_LABEL` for none; a tuple of several such lists for a model of
-            several outputs; or a function from a batch's (token ids, segment ids) to labels, such as
+            token, [CLS] and [SEP] included, `losses.NO_LABEL` for none; or, for a model [B, K, T] such as that of
+            `head='span'`, lists of K positions (int), NO_LABEL for none; a tuple of several such lists for a model
+            of several outputs; or a function from a batch's (token ids, segment ids) to labels, such as
             `losses.seq2seq_labels`. A function is called for all texts once before training, to be checked.
         batch_size: int, B. The last batch, which is the one of the shortest texts, has what is left.
         max_length: None, or the number of tokens that longer texts are cut to; how many is logged.
@@ -76,7 +77,7 @@ class BucketedBatches(keras.utils.Sequence):
         count = len(self.rows) // batch_size if drop_last else -(-len(self.rows) // batch_size)
         if not count:
             raise ValueError('there is no batch: %d texts, batch_size %d' % (len(self.rows), batch_size))
-        self.labels = labels if callable(labels) else _columns(labels, self.lengths, _classes(model))
+        self.labels = labels if callable(labels) else _columns(labels, self.lengths, _shapes(model))
         self.pad_token_id = getattr(layers.get('Attention-Mask'), 'pad_token_id', 0)
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.accumulate, self._count, self.epoch = accumulate, count, 0
@@ -214,12 +215,22 @@ def _tokenize(tokenizer, texts, max_length, processes):
     return sum(parallel_apply(encode, chunks, processes, 2 * processes, unordered=False), [])
 
 
-def _classes(model):
-    """How many classes each output of a model has: an int, or None for as many as there are tokens; [] of no model."""
+def _shapes(model):
+    """The shapes of a model's outputs, a list of tuples; [] of no model."""
     shapes = getattr(model, 'output_shape', None) or []
     if not isinstance(shapes, list) and shapes and not isinstance(shapes[0], tuple):
         shapes = [shapes]
-    return [shape[-1] for shape in shapes if shape]
+    return [shape for shape in shapes if shape]
+
+
+def _classes(model):
+    """How many classes each output of a model has: an int, or None for as many as there are tokens; [] of no model."""
+    return [shape[-1] for shape in _shapes(model)]
+
+
+def _positions(shape):
+    """How many positions in a text an output [B, K, T] chooses, K, such as start and end; None of another output."""
+    return shape[1] if len(shape) == 3 and shape[1] is not None and shape[2] is None else None
 
 
 def _bounds(classes, number, is_text, length):
@@ -230,7 +241,7 @@ def _bounds(classes, number, is_text, length):
     return (0 if is_text else NO_LABEL), (length if count is None else count)  # of an output [B, T]: positions
 
 
-def _columns(labels, lengths, classes):
+def _columns(labels, lengths, shapes):
     """Labels -> list of one list of N arrays for each output, each label found to fit; see `BucketedBatches`."""
     is_several = isinstance(labels, tuple) and labels and isinstance(labels[0], (list, tuple, np.ndarray))
     columns = [_arrays(column) for column in (labels if is_several else (labels,))]
@@ -238,10 +249,15 @@ def _columns(labels, lengths, classes):
         where = '' if len(columns) == 1 else ' for output %d' % number
         if len(column) != len(lengths):
             raise ValueError('there are %d labels%s for %d texts' % (len(column), where, len(lengths)))
+        positions = _positions(shapes[number]) if number < len(shapes) else None
         for index, (values, length) in enumerate(zip(column, lengths)):
-            problem = _problem(values, column[0], length, _bounds(classes, number, not values.ndim, length), where)
+            bounds = _bounds([shape[-1] for shape in shapes], number, not values.ndim, length)
+            problem = (_problem(values, column[0], length, bounds, where) if positions is None
+                       else _problem_of_positions(values, positions, bounds, where))
             if problem:
                 raise ValueError('text %d (counted from 0) has %s' % (index, problem))
+        if positions is not None:
+            columns[number] = [values[:, None] for values in column]  # not [T]: what each Keras takes for [B, K, T]
     return columns
 
 
@@ -263,6 +279,15 @@ def _problem(values, first, length, bounds, where):
         return 'a label of shape %s%s, but text 0 of %s' % (values.shape, where, first.shape)
     if _is_of_tokens(values) and len(values) != length:
         return '%d labels%s, but %d tokens; a vector that is one label holds floats' % (len(values), where, length)
+    return _out_of_bounds(values, bounds, where)
+
+
+def _problem_of_positions(values, count, bounds, where):
+    """As `_problem`, for an output that chooses `count` positions in a text."""
+    if values.shape != (count,):
+        return 'a label of shape %s%s, but the output has %d positions' % (values.shape, where, count)
+    if values.dtype.kind not in 'iu':
+        return 'the label %s%s, but positions are whole numbers' % (values.tolist(), where)
     return _out_of_bounds(values, bounds, where)
 
 
@@ -303,7 +328,7 @@ def _is_of_tokens(label):
 
 
 def _pad_labels(labels, width):
-    """Labels of a batch: [B] or vectors; or, of tokens, [B, T, 1], which is what every Keras takes."""
+    """Labels of a batch: [B], vectors or positions [B, K, 1]; or, of tokens, [B, T, 1], which every Keras takes."""
     if not _is_of_tokens(labels[0]):
         return np.array(labels)
     result = np.full((len(labels), width, 1), NO_LABEL, 'int32')

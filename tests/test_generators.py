@@ -141,6 +141,19 @@ def test_labels_of_tokens_of_several_outputs_and_of_functions():
     assert batches_of([2, 3], model=FakeModel())[0][0][0].tolist() in ([[10, 10, 3], [11] * 3], [[11] * 3, [10, 10, 3]])
 
 
+class FakeReader(FakeModel):
+    output_shape = (None, 2, None)
+
+
+def test_labels_of_an_output_of_positions():
+    """A start and an end for each text, [B, 2, 1], whatever its length; neither counts where there is no answer."""
+    batches = batches_of([3, 2, 4], [[1, 2], [NO_LABEL, NO_LABEL], [0, 3]], FakeReader(), accumulate=1, shuffle=False)
+    _, labels, weights = batches[0]
+    order = np.argsort(batches.order)
+    assert labels[order].tolist() == [[[1], [2]], [[-1], [-1]], [[0], [3]]]
+    assert weights[order].tolist() == [3 / 4] * 3
+
+
 def test_weights_of_an_update_count_its_targets_across_epochs():
     """B k / targets: windows of 2 batches, of which there are 3 an epoch, so that every second one spans two."""
     lengths = [3, 5, 9, 4, 6]  # a language model of them has 2, 4, 8, 3, 5 targets
@@ -271,6 +284,17 @@ def test_what_does_not_fit_is_an_error_before_anything_trains(rows, labels, argu
     """Each says which text and what it may be."""
     with pytest.raises(ValueError) as caught:
         BucketedBatches(FakeModel(), None, rows, labels, **arguments)
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize('label, part', [
+    ([1, 3], 'text 1 (counted from 0) has the label 3, but labels are -1 to 2'), ([-2, 1], 'the label -2'),
+    ([1], 'a label of shape (1,), but the output has 2 positions'), (1, 'a label of shape (), but'),
+    ([0.5, 1.0], 'but positions are whole numbers')])
+def test_positions_that_do_not_fit_are_an_error(label, part):
+    """They are two, whole and in the text, which here has three tokens."""
+    with pytest.raises(ValueError) as caught:
+        batches_of([3, 3], [[0, 2], label], FakeReader())
     assert part in str(caught.value)
 
 
