@@ -5,26 +5,22 @@ An adapter (https://arxiv.org/abs/1902.00751) is a bottleneck of two small dense
 of a block, before the residual is added. The official weights stay as they are; only the adapters, the
 norms and the new head are trained. Here they learn to tell questions from statements.
 
-    python examples/adapters.py DIRECTORY     of a BERT; without one, the demo's MiniLM weights
+    python examples/adapters.py                             trains, measures, saves and loads again
+    python examples/adapters.py --model DIR --data FILE     a BERT of yours; lines of "text TAB class"
 """
 from __future__ import absolute_import, division, print_function
-
-import sys
 
 import numpy as np
 
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel, build_bert_model
-from bert4keras.families import find_release
 from bert4keras.layers import BertDense, BertFirstToken
-from bert4keras.tokenizer import Tokenizer
-
-QUESTIONS = [u'where did you put the keys', u'is it going to rain tomorrow', u'how long does the soup take',
-             u'who left the window open', u'can we still catch the last train', u'why is the sky so red',
-             u'what did the doctor say', u'are there any seats left']
-STATEMENTS = [u'the keys are on the table', u'it is going to rain tomorrow', u'the soup takes an hour',
-              u'she left the window open', u'we can still catch the last train', u'the sky is red tonight',
-              u'the doctor said nothing', u'there are two seats left']
+from bert4keras.losses import CrossEntropy
+from bert4keras.optimizers import AdamW, WarmupLinear
+from bert4keras.snippets import BucketedBatches
+from common import arguments, check_reloading, open_start, predict, say
+from data import questions, split
+from metrics import accuracy, majority
 
 
 class BertWithAdapters(BertModel):
@@ -41,27 +37,45 @@ class BertWithAdapters(BertModel):
         return super(BertWithAdapters, self).add_and_norm(x, y, name)
 
 
-def main(directory):
-    """Trains the adapters and prints the loss and the accuracy."""
-    encoder = build_bert_model(directory, model=BertWithAdapters)
+def build(release, classes):
+    """A classifier, logits [B, classes], that trains its adapters, norms and head alone."""
+    encoder = build_bert_model(release, model=BertWithAdapters)
     for layer in encoder.layers:
         layer.trainable = 'Adapter' in layer.name or layer.name.endswith('-Norm')
-    cls = BertFirstToken(name='Classified')(encoder.output)
-    model = keras.models.Model(encoder.inputs, BertDense(2, activation='softmax', name='Question')(cls))
-    model.compile(keras.optimizers.Adam(2e-3), 'sparse_categorical_crossentropy', metrics=['accuracy'])
+    first = BertFirstToken(name='Classified')(encoder.output)
+    return keras.models.Model(encoder.inputs, BertDense(classes, name='Classifier')(first))
 
-    tokenizer = Tokenizer(find_release(directory).vocab_path)
-    token_ids, segment_ids = tokenizer.encode_batch(QUESTIONS + STATEMENTS)
-    labels = np.array([1] * len(QUESTIONS) + [0] * len(STATEMENTS))
-    model.fit([token_ids, segment_ids], labels, batch_size=8, epochs=12, verbose=2)
+
+def main(argv=None):
+    """Trains and measures; returns (accuracy, accuracy of the majority's class)."""
+    args = arguments(__doc__, epochs=4, examples=320).parse_args(argv)
+    rows = questions(args.data)
+    classes = sorted({label for _, label in rows})
+    train, test = split(rows, args.examples, args.seed)
+    start = open_start(args, [text for text, _ in train])
+    model = build(start.model, len(classes))
+
+    def batches_of(rows):
+        texts, labels = zip(*rows)
+        return BucketedBatches(model, start.tokenizer, texts, [classes.index(label) for label in labels],
+                               args.batch_size, args.max_length, seed=args.seed)
+
+    batches, test_batches = batches_of(train), batches_of(test)
+    steps = start.epochs * len(batches)
+    model.compile(AdamW(WarmupLinear(20 * start.rate, steps // 10, steps)),  # so few weights want a higher rate
+                  CrossEntropy(from_logits=True))
+    model.fit(batches, epochs=start.epochs, shuffle=False, verbose=2)
+
+    answers = [classes[logits.argmax()] for logits in predict(model, test_batches)]
+    expected = [label for _, label in test]
+    most = majority([label for _, label in train])
+    result, baseline = accuracy(answers, expected), accuracy([most] * len(test), expected)
     trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    print('trained %d of %d weights' % (trained, model.count_params()))
-    return model
+    say('Trained %d of %d weights' % (trained, model.count_params()))
+    say('Accuracy on %d texts: %.3f; always saying "%s": %.3f' % (len(test), result, most, baseline))
+    check_reloading(model, test_batches, args.save)
+    return result, baseline
 
 
 if __name__ == '__main__':
-    if len(sys.argv) > 1:
-        main(sys.argv[1])
-    else:
-        from bert4keras.cli import find_demo_weights
-        main(find_demo_weights())
+    main()
