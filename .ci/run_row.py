@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 
 
 def share_environment(path=os.path.join(sys.prefix, '.tox-info.json')):
@@ -23,21 +22,11 @@ def share_environment(path=os.path.join(sys.prefix, '.tox-info.json')):
         stream.write(u'%s' % json.dumps(info))
 
 
-def call(command, most=1200):
-    """Runs a command; returns its exit code, that of a kill after `most` seconds."""
-    process = subprocess.Popen(command)
-    timer = threading.Timer(most, process.kill)
-    timer.start()
-    code = process.wait()
-    timer.cancel()
-    return code
-
-
 def main(arguments):
     """Runs pytest; returns its exit code."""
     share_environment()
     arguments = arguments or ['parity', 'tests', '--durations', '10']
-    return call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + arguments)
+    return subprocess.call([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] + arguments)
 
 
 if __name__ == '__main__':
