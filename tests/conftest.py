@@ -3,15 +3,29 @@
 from __future__ import absolute_import, division, print_function
 
 import os
+import sys
 
 import pytest
 
 from tests.helpers.releases import CONFIG, make_release
 
-if 'BERT4KERAS_ROW' not in os.environ:
-    # Half of the time here is JAX's, compiling models of which each runs once. The rows of tox.ini, which
-    # are the proof, compile with every optimisation.
+if 'BERT4KERAS_ROW' not in os.environ:  # for parity/ as well
     os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
+
+
+@pytest.fixture(scope='package', autouse=True)
+def quick_compiler():
+    """Compiles without most optimisations on JAX, as most time goes there, for models of which each runs once.
+
+    In the rows of tox.ini parity/, which compares the numbers, compiles with all of them.
+    """
+    jax = sys.modules.get('jax')
+    if jax is None or jax.config.jax_disable_most_optimizations:
+        yield
+        return
+    jax.config.update('jax_disable_most_optimizations', True)
+    yield
+    jax.config.update('jax_disable_most_optimizations', False)
 
 
 @pytest.fixture(scope='session')
