@@ -42,6 +42,11 @@ class TensorFlowOps(object):
         copies = tf.tile(tf.expand_dims(x, axis + 1), [1] * (axis + 1) + [repeats] + [1] * (len(shape) - axis - 1))
         return tf.reshape(copies, shape[:axis] + [shape[axis] * repeats] + shape[axis + 1:])
 
+    def sparse_categorical_crossentropy(self, target, output, from_logits=False):
+        """As Keras 3 has it; that of `keras.backend` wants the number of classes to be known, until TensorFlow 1.15."""
+        logits = output if from_logits else tf.math.log(output)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=logits)
+
     def shape(self, x):
         """The shape as a tuple: an int where it is known, else a scalar tensor."""
         dynamic = tf.shape(x)
@@ -64,7 +69,7 @@ else:
             (tf, 'abs cast cond cos einsum equal exp expand_dims logical_and logical_not logical_or matmul maximum '
                  'minimum not_equal ones_like reshape sin sqrt square stack tile transpose zeros_like'),
             (tf.math, 'erf expm1 log rsqrt sigmoid tanh'), (tf.nn, 'log_softmax relu softmax'),
-            (keras.backend, 'max mean sparse_categorical_crossentropy sum')):
+            (keras.backend, 'max mean sum')):
         for _name in _names.split():
             setattr(kops, _name, getattr(_module, _name))
     kops.arange, kops.power, kops.take = tf.range, tf.pow, tf.gather

@@ -42,6 +42,7 @@ class CrossEntropy(backend.CallableLoss):
 
     Call: labels [B, T], [B, T, 1] or [B], integers in whatever type Keras makes of them, negative for no
     target; prediction [B, T, C] or [B, C] -> [B], whose mean is the loss. A batch without a target has loss 0.
+    For the start and the end of a span the labels are [B, 2], the prediction [B, 2, T].
     """
 
     def __init__(self, from_logits=False, label_smoothing=0.0, targets_per_row=None):
@@ -55,7 +56,7 @@ class CrossEntropy(backend.CallableLoss):
         self.__name__ = 'cross_entropy'  # no subclass of Keras' Loss: 2.3 wants labels of the output's shape then
 
     def call(self, labels, prediction):
-        classes, size = int(prediction.shape[-1]), kops.shape(prediction)[0]
+        size, classes = kops.shape(prediction)[0], kops.shape(prediction)[-1]
         logits = kops.reshape(at_least_float32(prediction), (-1, classes))  # [B * T, C]
         if not self.from_logits:
             logits = kops.log(kops.maximum(logits, _LEAST_PROBABILITY))

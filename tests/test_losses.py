@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bert4keras.backend import describe, keras, kops
+from bert4keras.layers import BertSpan
 from bert4keras.losses import NO_LABEL, CrossEntropy, lm_labels, seq2seq_labels
 
 KNOWS_ITS_OWN_ONLY = describe().startswith(('tf.keras on tensorflow 1.13', 'tf.keras on tensorflow 1.14'))
@@ -72,6 +73,20 @@ def test_classes_of_texts_and_weights_of_rows():
     wanted = (3 * (LN2 + LN5) + 0.5 * LN4) / 2
     assert abs(loss_of(CrossEntropy(targets_per_row=1), LABELS[:, :, None], PROBABILITIES,
                        sample_weight=weights) - wanted) < 1e-6
+
+
+def test_positions_of_a_text_are_classes_too():
+    """Start and end [B, 2, T], whose T no graph knows: the mean of - ln softmax over the positions, by NumPy."""
+    inputs = keras.layers.Input(shape=(None, 3))
+    model = keras.models.Model(inputs, BertSpan(2)(inputs))
+    model.compile(keras.optimizers.SGD(0.1), CrossEntropy(from_logits=True))
+    labels = np.array([[0, 1], [4, NO_LABEL], [2, 2]])
+    for length in (5, 7):
+        x = np.random.RandomState(length).standard_normal((3, length, 3)).astype('float32')
+        chances = np.exp(model.predict(x).astype('float64'))
+        chances /= chances.sum(axis=-1, keepdims=True)
+        wanted = -np.log([chances[0, 0, 0], chances[0, 1, 1], chances[1, 0, 4], chances[2, 0, 2], chances[2, 1, 2]])
+        assert abs(float(np.ravel(model.test_on_batch(x, labels[:, :, None]))[0]) - wanted.mean()) < 1e-6
 
 
 def test_no_target_and_no_probability_give_finite_numbers():
