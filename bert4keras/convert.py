@@ -5,9 +5,11 @@ Keras starts only where a Keras model is read or written.
 """
 from __future__ import absolute_import, division, print_function
 
+import functools
 import io
 import json
 import logging
+import operator
 import os
 import zipfile
 
@@ -153,7 +155,7 @@ def read_model_configs(path):
                 configs.append(read_archive(archive, path))
     if h5py.is_hdf5(path):
         with h5py.File(path, 'r') as file:
-            refuse_other_files(file, path)
+            check_hdf5(file, path, os.path.getsize(path))
             if 'model_config' not in file.attrs:
                 raise CheckpointError('%s holds weights at most, and no model; save with model.save(...)' % path)
             text = file.attrs['model_config']
@@ -166,25 +168,37 @@ def read_model_configs(path):
 def read_archive(archive, path):
     """The config in an open .keras file, whose other members are found to be what Keras writes there."""
     import h5py
-    names = archive.namelist()
-    if sum(info.file_size for info in archive.infolist()) > 2 * os.path.getsize(path) + MAX_JSON:
+    names, size = archive.namelist(), os.path.getsize(path)
+    if sum(info.file_size for info in archive.infolist()) > allowed_size(size):
         raise CheckpointError('%s unpacks to far more than its own size, unlike what Keras writes' % path)
     if set(names) - MEMBERS or len(set(names)) != len(names):
         raise CheckpointError('%s is not opened: it holds %s, where Keras writes %s, each once'
                               % (path, some(names), ', '.join(sorted(MEMBERS))))
     if WEIGHTS_MEMBER in names:
         with h5py.File(io.BytesIO(archive.read(WEIGHTS_MEMBER)), 'r') as file:
-            refuse_other_files(file, '%s: %s' % (path, WEIGHTS_MEMBER))
+            check_hdf5(file, '%s: %s' % (path, WEIGHTS_MEMBER), size)
     with archive.open('config.json') as member:
         config = json.loads(member.read(MAX_JSON).decode('utf-8'))
     return {field: config[field] for field in config if field != 'compile_config'}  # left unread
 
 
-def refuse_other_files(group, path, depth=0):
-    """CheckpointError for a part of an HDF5 file that is read from another file, whose name the file itself gives."""
+def allowed_size(size):
+    """How many bytes a file of `size` bytes may unpack to; Keras compresses nothing."""
+    return 2 * size + MAX_JSON
+
+
+def check_hdf5(file, path, size):
+    """CheckpointError for an open HDF5 file, of `size` bytes, that would read other files or fill the memory."""
+    if count_bytes(file, path) > allowed_size(size):
+        raise CheckpointError('%s says that it holds far more than its own size, unlike what Keras writes' % path)
+
+
+def count_bytes(group, path, depth=0):
+    """The bytes of the values in a group; CheckpointError for a part that is read from another file."""
     import h5py
     if depth > MAX_GROUPS:  # a link to a group around it makes a way without an end
         raise CheckpointError('%s has groups in groups without end, unlike what Keras writes' % path)
+    count = 0
     for name in group:
         link, place = group.get(name, getlink=True), '%s/%s' % (group.name.rstrip('/'), name)
         if not isinstance(link, h5py.HardLink):
@@ -192,10 +206,13 @@ def refuse_other_files(group, path, depth=0):
                                   % (path, place))
         found = group[name]
         if isinstance(found, h5py.Group):
-            refuse_other_files(found, path, depth + 1)
-        elif isinstance(found, h5py.Dataset) and (found.external or getattr(found, 'is_virtual', False)):
-            raise CheckpointError('%s is not opened: the values of %s are in other files; Keras keeps them in this one'
-                                  % (path, place))
+            count += count_bytes(found, path, depth + 1)
+        elif isinstance(found, h5py.Dataset):
+            if found.external or getattr(found, 'is_virtual', False):
+                raise CheckpointError('%s is not opened: the values of %s are in other files; Keras keeps them in this '
+                                      'one' % (path, place))
+            count += functools.reduce(operator.mul, map(int, found.shape or ()), found.dtype.itemsize)
+    return count
 
 
 def refuse_code(config, path):

@@ -461,6 +461,25 @@ def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind, zipped):
     assert path in str(caught.value) and ('without end' if kind == 'circle' else '/layers/x') in str(caught.value)
 
 
+@pytest.mark.engine_free
+@pytest.mark.parametrize('zipped', [False, True])
+def test_a_model_file_that_says_it_holds_more_than_itself_is_refused(tmp_path, zipped):
+    """Some hundred bytes can be a table of a terabyte of zeros, which Keras would read before it looks at the shape."""
+    h5py = pytest.importorskip('h5py')
+    from bert4keras.convert import read_model_configs
+    path = str(tmp_path / 'm.h5')
+    with h5py.File(path, 'w') as file:
+        file.attrs['model_config'] = b'{"class_name": "Model"}'
+        file.create_dataset('layers/small', (7, 5), 'float32')
+    assert read_model_configs(path) == [{'class_name': 'Model'}]
+    with h5py.File(path, 'r+') as file:
+        file.create_dataset('layers/huge', (1 << 20, 1 << 20), 'float32', chunks=(64, 64))
+    if zipped:
+        path = archive(tmp_path / 'm.keras', [('config.json', b'{}'), ('model.weights.h5', read(path))])
+    with pytest.raises(CheckpointError, match='m.(h5|keras: model.weights.h5) says that it holds far more'):
+        read_model_configs(path)
+
+
 def test_convert_of_a_damaged_model_file(tmp_path):
     """Truncated, overwritten, flipped, another kind of file: a CheckpointError with its name, or it is converted."""
     rng, outcomes = random.Random(3), set()
