@@ -30,6 +30,7 @@ except ImportError:  # Python 2.7
     faulthandler = None
 
 from bert4keras import __version__
+from bert4keras.bus_error import on_bus_error
 from bert4keras.compat import native
 from bert4keras.files import whole_file
 
@@ -468,11 +469,7 @@ def fill_standard_streams():
 
 @contextlib.contextmanager
 def tidy_ends():
-    """Lets a process that is told to end remove what it was writing, and say where it was if memory is gone.
-
-    A model's file that is truncated while it is read ends the process with SIGBUS, of which Python can say
-    no more than "Fatal Python error: Bus error" and where it was.
-    """
+    """Lets a process that is told to end remove what it was writing, and one that crashes say where it was."""
     if faulthandler is not None and sys.stderr is not None and not faulthandler.is_enabled():
         try:
             faulthandler.enable()
@@ -486,7 +483,8 @@ def tidy_ends():
                 signal.signal(number, end)
                 known.append(number)
     try:
-        yield
+        with on_bus_error(end_of_truncated_file):
+            yield
     finally:
         for number in known:
             signal.signal(number, signal.SIG_DFL)
@@ -495,6 +493,16 @@ def tidy_ends():
 def end(number, frame):
     """Ends the process as a shell would report it, after all that is to be done at an end."""
     raise SystemExit(128 + number)
+
+
+def end_of_truncated_file(number):
+    """Ends the process that reads a mapped file of which a part is gone, at once: there is no way back."""
+    checkpoint = sys.modules.get('bert4keras.release.checkpoint')
+    names = ', '.join(native(path) for path in checkpoint.truncated_files()) if checkpoint else ''
+    message = ('bert4keras: error: %s: was truncated by somebody else while it was read; get it again, and replace '
+               'files by a rename\n' % (names or 'a file'))
+    os.write(2, message if str is bytes else message.encode('utf-8', 'backslashreplace'))
+    os._exit(2)
 
 
 def report(error):

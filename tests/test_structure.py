@@ -17,7 +17,7 @@ PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
 ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
-    ('compat', 'errors', 'files'),
+    ('bus_error', 'compat', 'errors', 'files'),
     ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'tokenizer', 'tokenizer_files',
      'tokenizer_parts'),
     ('layers', 'optimizers'),

@@ -15,6 +15,7 @@ import os
 import re
 import stat
 import struct
+import weakref
 from collections import OrderedDict, namedtuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from bert4keras.release.tensor_bundle import (
     MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, open_file,
     read_index, require_file)
 
-__all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint', 'usable_path']
+__all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint', 'truncated_files', 'usable_path']
 
 _PATIENCE = 100  # times to look at a file that somebody else replaces
 _DATA = '%s.data-%05d-of-%05d'
@@ -67,15 +68,25 @@ def usable_path(path):
     return path
 
 
+_MAPS = weakref.WeakSet()  # all that are in use
+
+
+def truncated_files():
+    """The paths of the files that are mapped here, and have been truncated since."""
+    return sorted({data.path for data in list(_MAPS) if data.is_truncated()})
+
+
 class _Map(object):
     """The bytes of a file, mapped into memory: read where they are used, and never written.
 
     Where a mapped file is truncated the process ends with SIGBUS when it reads what is gone (a file that is
-    replaced by a rename stays whole), so `bytes` looks at the size of the file first, each time.
+    replaced by a rename stays whole), so `bytes` looks at the size of the file first, each time. What is truncated
+    between that and the reading is for bus_error.py.
     """
 
     def __init__(self, path):
-        self._map = None
+        self._map, self.path = None, path
+        _MAPS.add(self)
         with open_file(path) as file:
             if os.fstat(file.fileno()).st_size:  # nothing cannot be mapped
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -83,6 +94,10 @@ class _Map(object):
     def size(self):
         """The size of the file, as it is now."""
         return min(len(self._map), self._map.size()) if self._map else 0
+
+    def is_truncated(self):
+        """Whether the file is smaller than it was."""
+        return self._map is not None and self.size() < len(self._map)
 
     def bytes(self, start, stop):
         """A stretch of the file, as a read-only uint8 array; less than that where the file ends before."""
