@@ -131,8 +131,8 @@ def read_keras_model(path, changed=False):
         refuse_code(read_model_configs(path), path)
         bert = BertModel.from_keras_model(keras.models.load_model(path, compile=False), changed)
         variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
-    except ReleaseError:
-        raise
+    except ReleaseError as error:  # what is wrong with the model itself does not say which file it is from
+        raise error if path in str(error) else ReleaseError('%s: %s' % (path, error))
     except Exception as error:  # what a damaged file makes of zipfile, HDF5 and Keras is of any type
         raise CheckpointError('%s cannot be opened as a Keras model: %s: %s; if it is damaged, get it again'
                               % (path, type(error).__name__, error))

@@ -140,6 +140,39 @@ def test_weights_go_back_into_a_checkpoint(release, pretraining, tmp_path):
         np.testing.assert_array_equal(written[name], release[2][name], err_msg=name)
 
 
+def small(blocks=1, dropout_rate=0.0, **options):
+    """A KerasBert around a model of `get_model` without heads."""
+    config = {'vocab_size': 11, 'hidden_size': 4, 'num_hidden_layers': 1, 'num_attention_heads': 2, 'hidden_act': 'gelu',
+              'intermediate_size': 6, 'type_vocab_size': 2, 'max_position_embeddings': 7, 'hidden_dropout_prob': 0.3}
+    bert = keras_bert.KerasBert(dict(config, num_hidden_layers=blocks))
+    bert.model = keras.models.Model(*get_model(11, 7, None, 4, 1, 2, 6, dropout_rate, training=False, **options))
+    return bert
+
+
+@pytest.mark.parametrize('options, said', [
+    ({'attention_activation': 'relu'}, 'layer Encoder-1-MultiHeadSelfAttention has activation = '),
+    ({'feed_forward_activation': 'relu'}, "layer Encoder-1-FeedForward has activation = 'relu', not 'gelu_tanh'"),
+    ({'use_task_embed': True}, 'layer Embedding-Norm takes its inputs from Embedding-Task, not from Embedding-Position'),
+    ({'blocks': 2}, 'layer Encoder-2-MultiHeadSelfAttention is not there')])
+def test_a_changed_model_is_not_written_as_bert(tmp_path, options, said):
+    """A checkpoint says nothing of what is changed; the error names the first layer; changed=True overrides."""
+    bert, prefix = small(**options), os.path.join(str(tmp_path), 'changed.ckpt')
+    with pytest.raises(ValueError) as caught:
+        bert.save_weights_as_checkpoint(prefix)
+    assert said in str(caught.value) and not os.listdir(str(tmp_path))
+    bert.save_weights_as_checkpoint(prefix, changed=True)
+    assert len(open_checkpoint(prefix)) == 5 + 16
+
+
+@pytest.mark.parametrize('dropout_rate', [0.0, 0.2])
+def test_dropout_and_layers_on_top_are_no_change(tmp_path, dropout_rate):
+    """Whatever dropout the config speaks of."""
+    bert = small(dropout_rate=dropout_rate)
+    assert bert.first_difference() is None
+    bert.model = keras.models.Model(bert.model.inputs, keras.layers.Dense(3)(bert.model.output))
+    assert bert.first_difference() is None
+
+
 def test_a_saved_model_needs_no_custom_objects(release, pretraining, tmp_path):
     """What `model.save` writes opens as it is, compiled with AdamWarmup, and gives the same outputs."""
     _, weights, inputs, outputs = pretraining

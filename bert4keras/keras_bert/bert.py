@@ -9,6 +9,7 @@ import collections
 
 import numpy as np
 
+from bert4keras import graph
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel
 from bert4keras.compat import STRINGS
@@ -106,7 +107,13 @@ class KerasBert(BertModel):
             if there is None or not layer.startswith('Encoder-') or layer in there)
 
     def first_difference(self):
-        """None: the layers are keras-bert's, which BertModel's graph has nothing to compare with."""
+        """As `BertModel.first_difference`: below the heads, and without task embeddings, which no BERT has.
+
+        A file that keras-bert itself saved has layers of other classes, and differs.
+        """
+        has_dropout = any(layer.name == 'Embedding-Dropout' for layer in self.model.layers)  # whatever the config says
+        plain = KerasBert(dict(self.config, hidden_dropout_prob=0.1 * has_dropout), activation=self.activation)
+        return graph.first_difference(self.model, plain)
 
     def _check_variable(self, variables, name, shape):
         rows, size = [int(size) for size in shape] if name == POSITIONS else (0, 0)
