@@ -140,12 +140,12 @@ def test_weights_go_back_into_a_checkpoint(release, pretraining, tmp_path):
         np.testing.assert_array_equal(written[name], release[2][name], err_msg=name)
 
 
-def small(blocks=1, dropout_rate=0.0, **options):
+def small(blocks=1, positions=7, dropout_rate=0.0, **options):
     """A KerasBert around a model of `get_model` without heads."""
     config = {'vocab_size': 11, 'hidden_size': 4, 'num_hidden_layers': 1, 'num_attention_heads': 2, 'hidden_act': 'gelu',
               'intermediate_size': 6, 'type_vocab_size': 2, 'max_position_embeddings': 7, 'hidden_dropout_prob': 0.3}
     bert = keras_bert.KerasBert(dict(config, num_hidden_layers=blocks))
-    bert.model = keras.models.Model(*get_model(11, 7, None, 4, 1, 2, 6, dropout_rate, training=False, **options))
+    bert.model = keras.models.Model(*get_model(11, positions, None, 4, 1, 2, 6, dropout_rate, training=False, **options))
     return bert
 
 
@@ -164,10 +164,10 @@ def test_a_changed_model_is_not_written_as_bert(tmp_path, options, said):
     assert len(open_checkpoint(prefix)) == 5 + 16
 
 
-@pytest.mark.parametrize('dropout_rate', [0.0, 0.2])
-def test_dropout_and_layers_on_top_are_no_change(tmp_path, dropout_rate):
-    """Whatever dropout the config speaks of."""
-    bert = small(dropout_rate=dropout_rate)
+@pytest.mark.parametrize('options', [{}, {'dropout_rate': 0.2}, {'positions': 5}])
+def test_what_keras_bert_builds_and_layers_on_top_are_no_change(options):
+    """Whatever dropout, and however many positions, the config speaks of."""
+    bert = small(**options)
     assert bert.first_difference() is None
     bert.model = keras.models.Model(bert.model.inputs, keras.layers.Dense(3)(bert.model.output))
     assert bert.first_difference() is None

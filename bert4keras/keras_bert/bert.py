@@ -109,11 +109,14 @@ class KerasBert(BertModel):
     def first_difference(self):
         """As `BertModel.first_difference`: below the heads, and without task embeddings, which no BERT has.
 
-        A file that keras-bert itself saved has layers of other classes, and differs.
+        Dropout and the number of positions may be other than the config's, as keras-bert builds them. A file that
+        keras-bert itself saved has layers of other classes, and differs.
         """
-        has_dropout = any(layer.name == 'Embedding-Dropout' for layer in self.model.layers)  # whatever the config says
-        plain = KerasBert(dict(self.config, hidden_dropout_prob=0.1 * has_dropout), activation=self.activation)
-        return graph.first_difference(self.model, plain)
+        layers = {layer.name: layer for layer in self.model.layers}
+        positions = getattr(layers.get('Embedding-Position'), 'max_position_embeddings', 0)
+        config = dict(self.config, hidden_dropout_prob=0.1 * ('Embedding-Dropout' in layers),
+                      max_position_embeddings=positions or self.config['max_position_embeddings'])
+        return graph.first_difference(self.model, KerasBert(config, activation=self.activation))
 
     def _check_variable(self, variables, name, shape):
         rows, size = [int(size) for size in shape] if name == POSITIONS else (0, 0)
