@@ -67,7 +67,6 @@ def embed(args):
 def embed_texts(texts, args):
     """`snippets.embed` by the command line's arguments; its errors name a text as the user gave it."""
     model, tokenizer = load_model(args.model)
-    import numpy as np
     from bert4keras import snippets
     try:
         with progress_bar(len(texts)) as progress:
@@ -77,9 +76,15 @@ def embed_texts(texts, args):
         name = 'TEXT' if args.input is None else '%s, line' % args.input
         what = error.what.replace('max_length=', '--max-length ')  # as it is called here
         raise ValueError('%s %d %s' % (name, error.index + 1, what))
+    return snippets.normalize(finite(vectors, args.model)) if args.normalize else finite(vectors, args.model)
+
+
+def finite(vectors, path):
+    """The vectors; ValueError about the model at `path` if it does not give numbers."""
+    import numpy as np
     if not np.isfinite(vectors).all():
-        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % args.model)
-    return snippets.normalize(vectors) if args.normalize else vectors
+        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % path)
+    return vectors
 
 
 def demo(args):
@@ -89,16 +94,14 @@ def demo(args):
     say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
     clock = [time.time()]
     model, tokenizer = load_model(path)
-    import numpy as np
     from bert4keras import backend, snippets
     clock.append(time.time())
     # all in one batch: an engine that compiles does it once
-    sentences = snippets.normalize(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)))  # [N, D]
-    if not np.isfinite(sentences).all():
-        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % path)
+    vectors = finite(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)), path)
+    sentences = snippets.normalize(vectors)  # [N, D]
     clock.append(time.time())
     for query in queries:
-        vector = snippets.normalize(snippets.embed(model, tokenizer, [query]))[0]  # [D]
+        vector = snippets.normalize(finite(snippets.embed(model, tokenizer, [query]), path))[0]  # [D]
         clock.append(time.time())
         scores = sentences.dot(vector)  # [N], cosines
         say('\n' + textwrap.fill(query, 79))

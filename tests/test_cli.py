@@ -347,15 +347,24 @@ def test_wrong_texts_are_one_line_and_exit_code_2(run, release, tmp_path, monkey
         assert part in err
 
 
-def test_numbers_that_are_not_finite_are_an_error(run, tmp_path):
-    """A checkpoint with NaN in it, its checksum right, gives no vectors."""
+@pytest.fixture(scope='module')
+def release_with_nan(tmp_path_factory):
+    """A release, its checksums right, of which the word w7 has a vector that is no number."""
     from bert4keras.checkpoint import save_checkpoint
-    _, variables = make_release(tmp_path, num_hidden_layers=1,
-                                vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + ['w%d' % i for i in range(95)])
-    variables['bert/embeddings/LayerNorm/beta'] = variables['bert/embeddings/LayerNorm/beta'] * np.float32('nan')
-    save_checkpoint(str(tmp_path / 'bert_model.ckpt'), variables)
-    code, out, err = run('embed', tmp_path, 'w1')
-    assert code == 2 and not out and 'not finite' in err
+    directory = tmp_path_factory.mktemp('nan')
+    _, variables = make_release(directory, num_hidden_layers=1, max_position_embeddings=53,
+                                vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] + ['w%d' % i for i in range(94)])
+    variables['bert/embeddings/word_embeddings'][12] = np.float32('nan')
+    save_checkpoint(str(directory / 'bert_model.ckpt'), variables)
+    return str(directory)
+
+
+@pytest.mark.parametrize('argv', [('embed', 'MODEL', 'w1 w7'), ('embed', 'MODEL', 'w7', '--normalize'),
+                                  ('fill-mask', 'MODEL', '[MASK] w7'), ('demo', '--model', 'MODEL', 'w7')])
+def test_numbers_that_are_not_finite_are_an_error(run, release_with_nan, argv):
+    """One text with such a word ends in an error, not in vectors, percentages or cosines called nan."""
+    code, out, err = run(*[release_with_nan if part == 'MODEL' else part for part in argv])
+    assert code == 2 and 'nan' not in re.sub(r'Loading .*\n', '', out) and release_with_nan in err and 'not finite' in err
 
 
 def test_a_missing_engine_is_an_error_with_the_remedy(run, release, monkeypatch):
