@@ -384,6 +384,21 @@ def test_convert_runs_no_code_of_a_model_file(tmp_path, suffix):
     assert os.listdir(str(tmp_path)) == ['evil' + suffix]
 
 
+@pytest.mark.parametrize('use', [inspect, verify, build_bert_model, lambda path: fill_mask(path, u'[MASK]')],
+                         ids=['inspect', 'verify', 'build', 'fill_mask'])
+@pytest.mark.parametrize('suffix', ['.h5', '.keras'])
+def test_nothing_but_convert_opens_a_model_file(tmp_path, monkeypatch, suffix, use):
+    """Named in the place of a checkpoint it is refused, and Keras never sees it."""
+    make_release(tmp_path, num_hidden_layers=1, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] +
+                 ['w%d' % number for number in range(94)])
+    path = tmp_path / ('evil' + suffix)
+    path.write_bytes(b'anything')
+    monkeypatch.setattr(keras.models, 'load_model', None)
+    use = use if use is not build_bert_model else lambda path: build_bert_model(str(tmp_path / 'bert_config.json'), path)
+    with pytest.raises(CheckpointError, match='evil%s: is not read here' % re.escape(suffix)):
+        use(str(path))
+
+
 def test_convert_takes_plain_layers_on_top(tmp_path):
     """A classifier of Keras' own layers does not keep a model from being converted."""
     path = os.path.join(str(tmp_path), 'model' + MODEL_SUFFIX)
