@@ -7,6 +7,7 @@ still loads official weights:
     inputs()                                    the Inputs; the first two are the ids
     run(token_ids, segment_ids)                 from the ids to the outputs, without Input and Model
     embed(token_ids, segment_ids)               ids to embeddings
+    add_positions(x)                            adds those of the positions
     more_embeddings(x)                          what to add to them, before their norm
     attention_mask(token_ids, segment_ids)      which position sees which
     transformer_block(x, mask, index)           the inside of block `index`
@@ -184,8 +185,7 @@ class BertModel(Heads, OfficialWeights):
         segments = self.layer(BertSegmentEmbedding, 'Embedding-Segment',
                               type_vocab_size=config['type_vocab_size'], embedding_size=int(x.shape[-1]))(segment_ids)
         x = self.add(x, segments, 'Embedding-Token-Segment')
-        x = self.layer(BertPositionEmbedding, 'Embedding-Position',
-                       max_position_embeddings=config['max_position_embeddings'])(x)
+        x = self.add_positions(x)
         x = self.layer(BertLayerNorm, 'Embedding-Norm')(self.more_embeddings(x))
         x = self.dropout(x, 'Embedding-Dropout')
         return self.map_embeddings('Embedding-Mapping')(x) if self.family.embedding == 'mapped' else x, table
@@ -194,6 +194,11 @@ class BertModel(Heads, OfficialWeights):
         """The layer [..., E] -> [..., D] of a family whose embeddings are narrower than its blocks."""
         return self.layer(BertDense, name, units=self.config['hidden_size'],
                           dtype=backend.full_precision_dtype(), **arguments)
+
+    def add_positions(self, x):
+        """Adds the embeddings of the positions 0, 1, ... to x [B, T, E], D where there is no E."""
+        return self.layer(BertPositionEmbedding, 'Embedding-Position',
+                          max_position_embeddings=self.config['max_position_embeddings'])(x)
 
     def more_embeddings(self, x):
         """A hook: the sum of the three embeddings [B, T, E], D where there is no E, before its norm."""

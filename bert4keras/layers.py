@@ -354,14 +354,18 @@ class BertSelfAttention(BertLayer):
     def call(self, inputs, training=None):
         x, mask, more = inputs[0], inputs[1], tuple(inputs[2:])
         query, key, value, mask = self.queries_keys_values(x, mask, *more)
+        y, attention = self.attend(query, key, value, mask, more, training)
+        return [y, attention] if self.return_attention else y
+
+    def attend(self, query, key, value, mask, more=(), training=None):
+        """What `queries_keys_values` returns -> (the layer's output [B, F, D], the probabilities [B, N, F, T])."""
         probabilities = attention = self.attention_probabilities(query, key, mask, *more)  # [B, N, F, T]
         if self.dropout is not None:
             probabilities = self.dropout(probabilities, training=training)
         context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, F, H]
         context = kops.transpose(context, (0, 2, 1, 3))  # [B, F, N, H]
         context = kops.reshape(context, (-1, kops.shape(context)[1], int(self.output_kernel.shape[0])))
-        y = self.project(context, self.output_kernel, self.output_bias)  # [B, F, D]
-        return [y, attention] if self.return_attention else y
+        return self.project(context, self.output_kernel, self.output_bias), attention
 
     def queries_keys_values(self, x, mask, *more):
         """x [B, F, D] -> (queries [B, N, F, H], keys and values [B, N, T, H], the mask [B, F or 1, T] of the keys)."""

@@ -29,7 +29,7 @@ SOURCES = ('bert4keras/**.py', 'parity/**.py', 'tests/helpers/releases.py')
 WITHOUT = ('**/__init__.py', 'bert4keras/batching.py', 'bert4keras/cli.py', 'bert4keras/decoding.py',
            'bert4keras/embedding.py', 'bert4keras/errors.py', 'bert4keras/generators.py', 'bert4keras/keras_bert/**.py',
            'bert4keras/losses.py', 'bert4keras/models.py', 'bert4keras/optimizers/**.py', 'bert4keras/parallel.py',
-           'bert4keras/pretraining/**.py', 'bert4keras/snippets.py',
+           'bert4keras/pretraining/**.py', 'bert4keras/search.py', 'bert4keras/snippets.py', 'bert4keras/stepping.py',
            'bert4keras/tokenizer*.py', 'bert4keras/train.py', 'bert4keras/utils.py', 'parity/copy_checkout.py',
            'parity/keras_bert_own_tests.py', 'parity/mutat**.py', 'parity/report.py', 'parity/rows.py',
            'parity/test_parity_keras_bert_dropin.py', 'parity/test_parity_optimizers.py', 'parity/test_parity_rows.py',

@@ -42,8 +42,8 @@ def test_the_hooks_listed_are_the_ones_there_are():
     signature = getattr(inspect, 'getfullargspec', None) or inspect.getargspec
     listed = re.findall(r'^    (\w+)\(([\w, ]*)\)  ', bert_module.__doc__, re.M)
     assert [name for name, _ in listed] == [
-        'inputs', 'run', 'embed', 'more_embeddings', 'attention_mask', 'transformer_block', 'half', 'attention',
-        'attention_inputs', 'feed_forward', 'add_and_norm', 'after_block', 'outputs', 'variable_names']
+        'inputs', 'run', 'embed', 'add_positions', 'more_embeddings', 'attention_mask', 'transformer_block', 'half',
+        'attention', 'attention_inputs', 'feed_forward', 'add_and_norm', 'after_block', 'outputs', 'variable_names']
     for name, arguments in listed:
         assert ', '.join(signature(getattr(BertModel, name)).args[1:]) == arguments, name
 

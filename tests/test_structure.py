@@ -18,19 +18,20 @@ ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
     ('bus_error', 'compat', 'errors', 'files'),
-    ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'tokenizer', 'tokenizer_files',
-     'tokenizer_parts'),
+    ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'search', 'tokenizer',
+     'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
     ('graph', 'heads', 'losses'),
     ('weights',),
     ('bert',),
+    ('stepping',),
     ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'pretraining', 'snippets', 'verify'),
     ('cli',),
 )
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
-ENGINE_FREE = ('batching', 'compat', 'embedding', 'errors', 'files', 'parallel', 'reference', 'release', 'tokenizer',
-               'tokenizer_files', 'tokenizer_parts', 'checkpoint', 'families', 'tensor_bundle')
+ENGINE_FREE = ('batching', 'compat', 'embedding', 'errors', 'files', 'parallel', 'reference', 'release', 'search',
+               'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'checkpoint', 'families', 'tensor_bundle')
 
 
 def module_files():
