@@ -13,6 +13,7 @@ import operator
 import os
 import zipfile
 
+from bert4keras import graph
 from bert4keras.compat import STRINGS
 from bert4keras.errors import CheckpointError, ReleaseError, some
 from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regular_file, replace_directory,
@@ -30,7 +31,6 @@ LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
 WEIGHTS_MEMBER = 'model.weights.h5'
 MEMBERS = frozenset(['config.json', 'metadata.json', WEIGHTS_MEMBER])  # of a .keras file; others may hold a pickle
-MAX_GROUPS = 64  # deeper than any model's groups lie in each other
 # What the configs of Keras' models name that holds numbers and names, and runs no code of the file's.
 HARMLESS = frozenset('''
     Model Functional Sequential InputLayer Dropout Add Dense Activation Concatenate Flatten Reshape Permute RepeatVector
@@ -128,7 +128,9 @@ def read_keras_model(path, changed=False):
     from bert4keras.backend import keras
     from bert4keras.bert import BertModel
     try:
-        refuse_code(read_model_configs(path), path)
+        configs = read_model_configs(path)
+        refuse_code(configs, path)
+        graph.check_connected(configs)
         bert = BertModel.from_keras_model(keras.models.load_model(path, compile=False), changed)
         variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
     except ReleaseError as error:  # what is wrong with the model itself does not say which file it is from
@@ -193,11 +195,15 @@ def check_hdf5(file, path, size):
         raise CheckpointError('%s says that it holds far more than its own size, unlike what Keras writes' % path)
 
 
-def count_bytes(group, path, depth=0):
-    """The bytes of the values in a group; CheckpointError for a part that is read from another file."""
+def count_bytes(group, path, seen=()):
+    """The bytes of the values in a group; CheckpointError for a part that is read from another file, or again."""
     import h5py
-    if depth > MAX_GROUPS:  # a link to a group around it makes a way without an end
-        raise CheckpointError('%s has groups in groups without end, unlike what Keras writes' % path)
+    seen = seen or set()
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:  # a link to a group around it makes ways without an end
+        raise CheckpointError('%s has the group %s in more than one place, unlike what Keras writes'
+                              % (path, group.name))
+    seen.add(address)
     count = 0
     for name in group:
         link, place = group.get(name, getlink=True), '%s/%s' % (group.name.rstrip('/'), name)
@@ -206,7 +212,7 @@ def count_bytes(group, path, depth=0):
                                   % (path, place))
         found = group[name]
         if isinstance(found, h5py.Group):
-            count += count_bytes(found, path, depth + 1)
+            count += count_bytes(found, path, seen)
         elif isinstance(found, h5py.Dataset):
             if found.external or getattr(found, 'is_virtual', False):
                 raise CheckpointError('%s is not opened: the values of %s are in other files; Keras keeps them in this '

@@ -18,7 +18,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from bert4keras import bert, convert as convert_module, layers, reference, verify as verify_module
+from bert4keras import bert, convert as convert_module, graph, layers, reference, verify as verify_module
 from bert4keras.backend import MODEL_SUFFIX, keras, set_gelu
 from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
@@ -467,13 +467,30 @@ def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind, zipped):
             layout = h5py.VirtualLayout((3,), 'float64')
             layout[:] = h5py.VirtualSource(secret, 'x', (3,))
             group.create_virtual_dataset('x', layout)
-        else:
-            group['x'] = group
+        else:  # twice, which makes 2 ** n ways of n groups
+            group['x'] = group['y'] = group
     if zipped:
         path = archive(tmp_path / 'm.keras', [('config.json', b'{}'), ('model.weights.h5', read(path))])
     with pytest.raises(CheckpointError) as caught:
         read_model_configs(path)
-    assert path in str(caught.value) and ('without end' if kind == 'circle' else '/layers/x') in str(caught.value)
+    assert path in str(caught.value) and ('more than one place' if kind == 'circle' else '/layers/x') in str(caught.value)
+
+
+@pytest.mark.parametrize('nodes, words', [
+    ({'b': [[['a', 0, 0, {}]]]}, None), ({'b': [[['a', 1, 0, {}]]]}, 'layer b'), ({'b': [[['d', 0, 0, {}]]]}, 'layer b'),
+    ({'b': [[['a', 0, 0, {}], ['c', 0, 0, {}]]], 'c': [[['b', 0, 0, {}]]]}, 'layer b'),
+    ({'b': [[['a', 0, 0, {}]], [['c', 0, 0, {}]]], 'c': [[['b', 0, 0, {}]]]}, None),
+    ({'b': [{'args': [{'config': {'keras_history': ['e', 0, 0]}}]}]}, 'layer b')])
+@pytest.mark.engine_free
+def test_a_model_whose_layers_wait_for_each_other_is_refused(nodes, words):
+    """Keras 2 builds such a model for ever: of a layer, or a call of one, that is not there, or in a circle."""
+    layers = [{'name': name, 'config': {}, 'inbound_nodes': nodes.get(name, [])} for name in 'abc']
+    config = [{'class_name': 'Model', 'config': {'layers': [{'class_name': 'Model', 'config': {'layers': layers}}]}}]
+    if words is None:
+        graph.check_connected(config)
+    else:
+        with pytest.raises(ValueError, match=words):
+            graph.check_connected(config)
 
 
 @pytest.mark.engine_free
