@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.helpers.releases import CONFIG, make_release
+from tests.helpers.releases import VOCABULARY, make_release
 
 if 'BERT4KERAS_ROW' not in os.environ:  # for parity/ as well
     os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
@@ -32,7 +32,5 @@ def quick_compiler():
 def release(tmp_path_factory):
     """(directory, config, variables) of a whole BERT in Google's layout, of odd sizes."""
     directory = tmp_path_factory.mktemp('release')
-    vocab = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
-    vocab += ['word%d' % number for number in range(CONFIG['vocab_size'] - len(vocab))]
-    config, variables = make_release(directory, num_hidden_layers=2, vocab=vocab)
+    config, variables = make_release(directory, num_hidden_layers=2, vocab=VOCABULARY)
     return str(directory), config, variables

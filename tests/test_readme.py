@@ -6,6 +6,8 @@ import io
 import os
 import re
 
+from tests.helpers.releases import VOCABULARY, make_release
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -15,9 +17,11 @@ def readme(name='README.md'):
         return stream.read()
 
 
-def test_the_python_blocks_run_in_order(release, tmp_path, monkeypatch):
+def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
     """Every python block, one after the other in one namespace, its own assertions included."""
-    os.symlink(release[0], os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12'))
+    directory = os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12')
+    os.mkdir(directory)
+    make_release(directory, num_hidden_layers=1, vocab=VOCABULARY)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
     assert len(blocks) == 10

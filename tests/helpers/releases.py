@@ -24,6 +24,8 @@ ALBERT_CONFIG = dict(CONFIG, embedding_size=24, num_hidden_layers=3, num_hidden_
                      net_structure_type=0, gap_size=0, num_memory_blocks=0, down_scale_factor=1)
 ALBERT_ZH_CONFIG = dict(CONFIG, embedding_size=24, num_hidden_layers=3, ln_type='postln')
 BATCH, LENGTH = 13, 7
+VOCABULARY = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+VOCABULARY += ['word%d' % number for number in range(CONFIG['vocab_size'] - len(VOCABULARY))]
 
 # Every variable of Google's ALBERT and of the original albert_zh, written out: E embedding, D hidden,
 # I intermediate, V vocabulary, S segments, P positions.
