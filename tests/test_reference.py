@@ -130,3 +130,22 @@ def test_minilm_gives_the_numbers_that_are_known():
         hidden = reference.forward(config, variables, [token_ids])['Encoder-6-FeedForward-Norm'][0]
         mean = hidden.mean(axis=0)
         np.testing.assert_allclose((mean / np.sqrt(mean.dot(mean)))[:3], expected, atol=2e-7)
+
+
+def test_heads_for_a_task_by_hand():
+    """Kernels [N, D]: the pooled vector or each token times each row, plus the bias; a span has start and end first."""
+    x = np.array([[[1.0, 2.0], [3.0, -1.0], [0.0, 0.5]]])
+    pooled = np.array([[0.5, -0.25]])
+    arrays = {'output_weights': [[1, 2], [0, 4], [-2, 1]], 'output_bias': [10, 20, 30],
+              'cls/squad/output_weights': [[1, 1], [2, -4]], 'cls/squad/output_bias': [0.5, 100]}
+
+    def get(name):
+        return np.asarray(arrays[name], 'float64')
+
+    np.testing.assert_array_equal(reference.task_head(x, pooled, get, 'classification')['Classifier'],
+                                  [[10, 19, 28.75]])
+    np.testing.assert_array_equal(reference.task_head(x, None, get, 'tokens')['Classifier'],
+                                  [[[15, 28, 30], [11, 16, 23], [11, 22, 30.5]]])
+    np.testing.assert_array_equal(reference.task_head(x, None, get, 'span')['Span'],
+                                  [[[3.5, 2.5, 1.0], [94, 110, 98]]])
+    assert reference.task_head(x, pooled, get, None) == {}

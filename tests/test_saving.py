@@ -36,6 +36,8 @@ VARIANTS = collections.OrderedDict([
     ('seq2seq', dict(with_mlm=True, application='seq2seq')),
     ('lm', dict(application='lm')),
     ('keep_words', dict(with_mlm=True, keep_words=KEEP_WORDS)),
+    ('tokens', dict(head='tokens', labels=['O', 'B', 'I'])),
+    ('span', dict(head='span')),
 ])
 # Keras 3 reloads a compiled model from h5 but does not fit it again
 COMPILED = 'compiled.keras' if KERAS_3 else 'compiled.h5'
