@@ -48,9 +48,10 @@ def embed(model, tokenizer, texts, pooling='mean', batch_size=32, max_length=Non
     if batch_size < 1:
         raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
     layers = {layer.name: layer for layer in model.layers}
-    if not isinstance(model.output_shape, tuple) or len(model.output_shape) != 3 or 'MLM-Proba' in layers:
-        raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp and '
-                         'with_mlm')
+    if (not isinstance(model.output_shape, tuple) or len(model.output_shape) != 3
+            or {'MLM-Proba', 'Classifier', 'Span'} & set(layers)):
+        raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp, with_mlm '
+                         'and head')
     positions = layers['Embedding-Position'].max_position_embeddings
     rows = check_rows(encode_texts(tokenizer, texts, max_length), max_length, positions,
                       layers['Embedding-Token'].vocab_size)

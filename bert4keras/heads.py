@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """What a BertModel has on top of the last hidden states: the heads of pretraining, and one for a task of yours.
 
-The task's head is one of these layers, on the name of which nothing else depends:
+The head of a task is one of these, by the names of the layers:
 
     'classification'   Classifier on the pooled vector, after Classifier-Dropout: logits [B, N]
     'tokens'           Classifier on every token, after Classifier-Dropout: logits [B, T, N]

@@ -16,10 +16,12 @@ from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import BertModel, build_bert_model
 from bert4keras.convert import convert
+from bert4keras.embedding import embed
 from bert4keras.errors import CheckpointError
 from bert4keras.layers import BertClassifier, BertSpan
 from bert4keras.release.checkpoint import open_checkpoint, save_checkpoint
 from bert4keras.release.directory import find_release
+from bert4keras.tokenizer import Tokenizer
 from bert4keras.verify import verify
 from tests.helpers.releases import ALBERT_CONFIG, CONFIG, HEADS, make_fine_tuned, make_release, random_ids
 
@@ -33,7 +35,8 @@ KEEP_WORDS = [0, 2, 3, 71, 5, 98, 11]
 def body(tmp_path_factory):
     """(directory, config, variables) of a release without a head for a task."""
     directory = tmp_path_factory.mktemp('body')
-    return (str(directory),) + make_release(directory, vocab=['word%d' % number for number in range(99)], **SMALL)
+    vocab = ['[PAD]', '[UNK]', '[CLS]', '[SEP]'] + ['word%d' % number for number in range(95)]
+    return (str(directory),) + make_release(directory, vocab=vocab, **SMALL)
 
 
 @pytest.fixture(scope='module')
@@ -228,6 +231,14 @@ def test_arguments_that_are_wrong(body, arguments, said):
     """Each is a ValueError that says what to do."""
     with pytest.raises(ValueError, match=said):
         build_bert_model(body[0], **arguments)
+
+
+@pytest.mark.parametrize('arguments', [dict(head='span'), dict(head='tokens', num_labels=12)])
+def test_logits_are_no_embeddings(body, arguments):
+    """`embed` takes hidden states only, and the logits of tokens have their shape."""
+    tokenizer = Tokenizer(os.path.join(body[0], 'vocab.txt'))
+    with pytest.raises(ValueError, match='embed needs the last hidden states.*without .*head'):
+        embed(build_bert_model(body[0], **arguments), tokenizer, ['word7'])
 
 
 def test_an_encoder_reads_no_head(fine_tuned):

@@ -110,6 +110,15 @@ def test_finite_with_every_head(release, name):
 
 
 @pytest.mark.parametrize('name', POLICIES)
+def test_logits_of_a_task_are_float32(release, name):
+    """The head of a fine-tuned model computes in float32, as a loss comes next."""
+    with policy(name):
+        for arguments in (dict(head='tokens', num_labels=3), dict(head='span')):
+            logits, = outputs_of(build_bert_model(release[0], **arguments), random_ids(release[1]))
+            assert logits.dtype == np.float32 and np.isfinite(logits).all(), arguments
+
+
+@pytest.mark.parametrize('name', POLICIES)
 def test_what_stays_in_float32(release, name):
     """The weights of norms and embeddings stay float32; the large products compute in half precision."""
     with policy(name):
