@@ -36,7 +36,7 @@ import os
 from bert4keras import backend, graph
 from bert4keras.backend import keras
 from bert4keras.errors import ConfigError
-from bert4keras.heads import Heads, check_heads, check_is_tied
+from bert4keras.heads import Heads
 from bert4keras.layers import (
     BertAttentionMask, BertDense, BertFeedForward, BertLayer, BertLayerNorm, BertPositionEmbedding,
     BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding)
@@ -98,11 +98,7 @@ class BertModel(Heads, OfficialWeights):
         self.application = application or self.application
         if self.application not in ('encoder', 'lm', 'seq2seq'):
             raise ValueError('application must be one of encoder, lm, seq2seq, not %r' % (self.application,))
-        check_heads(with_pool=with_pool, with_nsp=with_nsp, with_mlm=with_mlm)
-        self.with_pool, self.with_nsp = with_pool, with_nsp
-        self.with_mlm = with_mlm or self.application != 'encoder'
-        check_is_tied(self.config, self.with_mlm)
-        self.choose_task(head, num_labels, labels)
+        self.choose_heads(with_pool, with_nsp, with_mlm, head, num_labels, labels)
         self.keep_words = check_keep_words(keep_words, self.config)
         if gelu is None and self.config['hidden_act'] == 'gelu':
             gelu = backend.get_gelu()

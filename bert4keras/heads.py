@@ -21,20 +21,31 @@ from bert4keras.layers import (
     BertClassifier, BertDense, BertFirstToken, BertLayerNorm, BertSpan, BertTokenProbability)
 from bert4keras.release.heads import choose_head, classifier_dropout
 
-__all__ = ['Heads', 'check_heads', 'check_is_tied']
+__all__ = ['Heads', 'check_is_tied', 'check_values']
 
 
 class Heads(object):
-    """The part of `BertModel` that makes its heads; it needs `config`, `layer` and `dropout`."""
+    """The part of `BertModel` that makes its heads; it needs `application`, `config`, `layer` and `dropout`."""
 
-    def choose_task(self, head, num_labels, labels):
-        """Sets `head`, `num_labels` and `labels`, and what the config says of them; see `release.heads.choose_head`."""
+    def choose_heads(self, with_pool, with_nsp, with_mlm, head, num_labels, labels):
+        """Sets the attributes of these names, and what the config says of a head for a task.
+
+        Args:
+            with_pool, with_nsp, with_mlm: see `BertModel`.
+            head, num_labels, labels: see `release.heads.choose_head`.
+
+        Raises:
+            ValueError: an argument is none of those, or two contradict each other. ConfigError: the config's
+                labels cannot be read, or its masked language model is not tied to the table of words.
+        """
+        check_values(with_pool=with_pool, with_nsp=with_nsp, with_mlm=with_mlm)
+        self.with_pool, self.with_nsp = with_pool, with_nsp
+        self.with_mlm = with_mlm or self.application != 'encoder'
+        check_is_tied(self.config, self.with_mlm)
         self.head, self.config = choose_head(self.config, head, num_labels, labels)
         self.labels = None if self.head in (None, 'span') else list(self.config['id2label'].values())
         self.num_labels = None if self.labels is None else len(self.labels)
-        if self.head is None:
-            return
-        if self.application != 'encoder':
+        if self.head is not None and self.application != 'encoder':
             raise ValueError("a head for a task needs application='encoder', where each token sees the whole text; "
                              'not %r' % self.application)
         if self.head == 'classification' and self.with_pool == 'linear' and not self.with_nsp:
@@ -73,7 +84,7 @@ class Heads(object):
                           problem_type=self.config.get('problem_type'), dtype=full)(x)
 
 
-def check_heads(**heads):
+def check_values(**heads):
     """ValueError unless each argument of a head, such as with_mlm, is True, False or 'linear'."""
     for name in sorted(heads):
         if not isinstance(heads[name], bool) and heads[name] != 'linear':
