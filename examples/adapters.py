@@ -48,7 +48,7 @@ def build(release, classes):
 
 def main(argv=None):
     """Trains and measures; returns (accuracy, accuracy of the majority's class)."""
-    args = arguments(__doc__, epochs=4, examples=320).parse_args(argv)
+    args = arguments(__doc__, epochs=2, examples=320).parse_args(argv)
     rows = questions(args.data)
     classes = sorted({label for _, label in rows})
     train, test = split(rows, args.examples, args.seed)

@@ -16,12 +16,18 @@ from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
 from bert4keras.snippets import BucketedBatches
+from bert4keras.tokenizer import Tokenizer
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'examples')
 ROWS = ('keras231-tf113', 'keras3-torch')
-# The name of the file, its smallest arguments, and whether it then does better than the baseline.
+# The name of the file, its smallest arguments, the number of blocks, and whether it then does better than the baseline.
 SMALLEST = [
-    ('adapters', '--epochs 1 --examples 16', False),
+    ('adapters', '--epochs 1 --examples 16', 1, False),
+    ('classify', '--epochs 1 --examples 16', 1, False),
+    ('freeze', '--epochs 1 --examples 16 --ways rates inner-layers', 2, False),
+    ('pairs', '--epochs 1 --examples 16', 1, False),
+    ('read', '--epochs 1 --examples 16', 1, False),
+    ('tag', '--epochs 5 --examples 160 --rate 0.003', 2, True),
 ]
 
 
@@ -29,14 +35,31 @@ SMALLEST = [
 def examples(monkeypatch):
     """The folder of the examples on the path, and none of the official texts."""
     monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.delenv('BERT4KERAS_OFFICIAL', raising=False)
+    monkeypatch.delenv(str('BERT4KERAS_OFFICIAL'), raising=False)
+
+
+def tokenizer_of(*tokens):
+    """A tokenizer of special tokens and these, whose ids begin at 4."""
+    tokens = ('[PAD]', '[UNK]', '[CLS]', '[SEP]') + tokens
+    return Tokenizer({token: number for number, token in enumerate(tokens)})
+
+
+def moved_layers(model, ids):
+    """The names of the layers that a step moves any weight of."""
+    model.compile(keras.optimizers.SGD(0.1), 'mse')
+    before = {layer.name: backend.get_values(layer.weights) for layer in model.layers}
+    model.train_on_batch(ids, np.ones((4, 2), 'float32'))
+    return {layer.name for layer in model.layers for one, other in zip(before[layer.name],
+                                                                        backend.get_values(layer.weights))
+            if not np.array_equal(one, other)}
 
 
 if os.environ.get('BERT4KERAS_ROW', ROWS[-1]) in ROWS:
-    @pytest.mark.parametrize('name, arguments, learns', SMALLEST, ids=[line[0] for line in SMALLEST])
-    def test_it_runs(name, arguments, learns, tmp_path, capsys, monkeypatch):
-        """From random weights; it prints its result and the baseline, and keeps the model where it was told to."""
+    @pytest.mark.parametrize('name, arguments, blocks, learns', SMALLEST, ids=[line[0] for line in SMALLEST])
+    def test_it_runs(name, arguments, blocks, learns, tmp_path, capsys, monkeypatch):
+        """From random weights; it prints its result and the baseline, and keeps the model where it was told."""
         monkeypatch.setattr('common.find_demo_weights', lambda: None)
+        monkeypatch.setitem(importlib.import_module('common').SMALL, 'num_hidden_layers', blocks)
         path = os.path.join(str(tmp_path), 'model' + backend.MODEL_SUFFIX)
         result, baseline = importlib.import_module(name).main(arguments.split() + ['--save', path])
         printed = capsys.readouterr().out
@@ -44,22 +67,60 @@ if os.environ.get('BERT4KERAS_ROW', ROWS[-1]) in ROWS:
         assert 'loaded again it gives the same answers' in printed and os.path.exists(path)
         assert 0 <= baseline < result <= 1 if learns else 0 <= min(result, baseline) <= max(result, baseline) <= 1
 
-    def test_adapters_train_and_the_official_weights_do_not(release):
+    @pytest.fixture
+    def ids():
+        return [np.random.RandomState(3).randint(1, 99, (4, 7)).astype('int32'), np.zeros((4, 7), 'int32')]
+
+    def test_adapters_train_and_the_official_weights_do_not(release, ids):
         """All but adapters, norms and the new head stays as it was in the release."""
         import adapters
         model = adapters.build(release[0], 2)
-        model.compile(keras.optimizers.SGD(0.1), 'mse')
-        ids = [np.random.RandomState(3).randint(1, 99, (4, 7)).astype('int32'), np.zeros((4, 7), 'int32')]
-        before = {layer.name: backend.get_values(layer.weights) for layer in model.layers}
-        assert np.array_equal(before['Encoder-2-FeedForward'][0],
-                              release[2]['bert/encoder/layer_1/intermediate/dense/kernel'])
-        model.train_on_batch(ids, np.ones((4, 2), 'float32'))
-        moved = {layer.name for layer in model.layers for one, other in zip(before[layer.name],
-                                                                            backend.get_values(layer.weights))
-                 if not np.array_equal(one, other)}
-        bottlenecks = {name for name in before if 'Adapter' in name and before[name]}
-        norms = {name for name in before if name.endswith('-Norm')}
-        assert len(bottlenecks) == 8 and moved == bottlenecks | norms | {'Classifier'}
+        kernel = backend.get_values(model.get_layer('Encoder-2-FeedForward').weights)[0]
+        assert np.array_equal(kernel, release[2]['bert/encoder/layer_1/intermediate/dense/kernel'])
+        names = [layer.name for layer in model.layers if layer.weights]
+        bottlenecks = {name for name in names if '-Adapter-' in name}
+        norms = {name for name in names if name.endswith('-Norm')}
+        assert len(bottlenecks) == 8 and len(norms) == 5
+        assert moved_layers(model, ids) == bottlenecks | norms | {'Classifier'}
+
+    def test_what_is_frozen_stays(release, ids):
+        """Of two blocks the upper one, or none; a head on inner layers has the width of both."""
+        import freeze
+        upper = {'Encoder-2-' + name for name in ('MultiHeadSelfAttention', 'MultiHeadSelfAttention-Norm',
+                                                  'FeedForward', 'FeedForward-Norm')}
+        assert moved_layers(freeze.upper_half(release[0], ['no', 'yes']), ids) == upper | {'Pooler-Dense', 'Classifier'}
+        model = freeze.with_inner_layers(release[0], ['no', 'yes'])
+        assert moved_layers(model, ids) == {'Classifier'}
+        assert [tuple(weight.shape) for weight in model.get_layer('Classifier').weights] == [(64, 2), (2,)]
+
+    def test_a_word_has_its_tag_on_its_first_token():
+        """The rest of it, words that were cut off and words without a token have none."""
+        import tag
+        tokenizer = tokenizer_of('fly', 'to', 'os', '##lo', u'\u597d')
+        words = ['fly', u'\u200b', 'to', 'oslo', 'oslo', u'\u597d']
+        text = tag.encode(tokenizer, words, 99)
+        assert text.token_ids == [2, 4, 5, 6, 7, 6, 7, 8, 3] and text.first_tokens == [1, None, 2, 3, 5, 7]
+        tags = ['O', 'O', 'O', 'B-TO', 'I-TO', 'O']
+        assert tag.labels_of(text, tags, ['B-TO', 'I-TO', 'O']) == [-1, 2, 2, 0, -1, 1, -1, 2, -1]
+        assert tag.encode(tokenizer, words, 6).first_tokens == [1, None, 2, 3, None, None]
+        train = [(['to', 'oslo'], ['O', 'B-TO']), (['oslo', 'oslo'], ['B-FROM', 'B-FROM'])]
+        assert tag.most_frequent_tags(train, [(['oslo', 'to', 'lima'], None)]) == [['B-FROM', 'O', 'O']]
+
+    def test_an_answer_is_found_in_the_text_of_its_passage():
+        """From letters to tokens and back; what was cut off has no label, and a question is no answer."""
+        import read
+        tokenizer = tokenizer_of('who', '?', 'tom', 'is', 'in', 'os', '##lo', '.')
+        passage = 'Tom is in Oslo.'
+        text = read.encode(tokenizer, 'Who is?', passage, 99)
+        assert text.token_ids == [2, 4, 7, 5, 3, 6, 7, 8, 9, 10, 11, 3]
+        assert read.label_of(text, passage, 'Tom') == [5, 5] and read.label_of(text, passage, 'in Oslo') == [7, 9]
+        assert read.label_of(text, passage, 's') == [6, 6]  # a part of a token is in the token
+        cut = read.encode(tokenizer, 'Who is?', passage, 10)
+        assert read.label_of(cut, passage, 'Oslo') is None and read.label_of(cut, passage, 'in') == [7, 7]
+        scores = np.zeros((2, 16))
+        scores[0, [2, 8]], scores[1, [3, 9, 13]] = [9, 4], [9, 4, 9]  # of the question, Oslo, padding
+        assert read.answer_of(text, passage, scores) == 'Oslo'
+        assert read.answer_of(read.encode(tokenizer, 'Who is?', '', 99), '', scores) == ''
 
     def test_a_model_that_comes_back_changed_is_an_error(release, monkeypatch):
         """What the loaded one returns is compared."""
