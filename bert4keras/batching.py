@@ -15,6 +15,7 @@ from bert4keras.errors import TextError
 
 __all__ = ['encode_texts', 'check_rows', 'check_token_ids', 'padded_length', 'pad_rows', 'compute_by_length']
 
+MAX_TOKENS = 1 << 16  # of a text that is not to be cut; no model has as many positions, and lists of more fill memory
 logger = logging.getLogger(__name__)
 
 
@@ -27,7 +28,8 @@ def encode_texts(tokenizer, texts, max_length=None):
         max_length: None, or the number of tokens that longer texts are cut to.
 
     Returns:
-        list of (token ids, segment ids, whether the text was cut).
+        list of (token ids, segment ids, whether the text was cut). Of a text without a max_length there are at most
+        MAX_TOKENS + 1, which `check_rows` refuses.
 
     Raises:
         TypeError: one string instead of many.
@@ -37,7 +39,7 @@ def encode_texts(tokenizer, texts, max_length=None):
     rows = []
     for text in texts:
         parts = text if isinstance(text, (tuple, list)) else (text,)
-        token_ids, segment_ids = tokenizer.encode(*parts)
+        token_ids, segment_ids = tokenizer.encode(*parts, max_length=max(MAX_TOKENS, max_length or 0) + 1)
         is_cut = max_length is not None and len(token_ids) > max_length
         if is_cut:
             token_ids, segment_ids = tokenizer.encode(*parts, max_length=max_length)
@@ -62,7 +64,7 @@ def check_rows(rows, max_length, positions, vocab_size):
     if None not in (max_length, positions) and max_length > positions:
         raise ValueError('max_length is %d, but the model has %d positions' % (max_length, positions))
     for index, (token_ids, segment_ids, _) in enumerate(rows):
-        check_token_ids(index, token_ids, positions, vocab_size)
+        check_token_ids(index, token_ids, positions if max_length or positions else MAX_TOKENS, vocab_size)
         if len(segment_ids) != len(token_ids):
             raise TextError(index, 'has %d token ids, but %d segment ids' % (len(token_ids), len(segment_ids)))
     cut = sum(is_cut for _, _, is_cut in rows)
@@ -86,8 +88,9 @@ def check_token_ids(index, token_ids, positions, vocab_size, remedy='max_length=
     if not len(token_ids):
         raise TextError(index, 'has no token; a tokenizer with [CLS] and [SEP] gives even an empty text two')
     if positions is not None and len(token_ids) > positions:
-        raise TextError(index, 'has %d tokens, but the model has %d positions; %s'
-                        % (len(token_ids), positions, remedy % positions))
+        count = 'more than %d' % MAX_TOKENS if len(token_ids) > MAX_TOKENS else str(len(token_ids))
+        raise TextError(index, 'has %s tokens, but the model has %d positions; %s'
+                        % (count, positions, remedy % positions))
     if vocab_size is not None and (min(token_ids) < 0 or max(token_ids) >= vocab_size):
         raise TextError(index, 'has token ids from %d to %d, but the model has 0 to %d; use the vocabulary '
                         'of the model' % (min(token_ids), max(token_ids), vocab_size - 1))

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert4keras.batching import check_token_ids, compute_by_length, pad_rows, padded_length
+from bert4keras.batching import (
+    MAX_TOKENS, check_rows, check_token_ids, compute_by_length, encode_texts, pad_rows, padded_length)
 from bert4keras.errors import TextError
+from bert4keras.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.engine_free
 
@@ -50,6 +52,18 @@ def test_check_token_ids_takes_what_just_fits():
     """As many tokens as positions, the largest id of the vocabulary; None for what is not known."""
     check_token_ids(0, [0, 96, 5], 3, 97)
     check_token_ids(0, [0, 97, -1, 5], None, None)
+
+
+def test_of_a_text_without_an_end_no_more_tokens_are_held_than_any_model_takes():
+    """A line of gigabytes is too long at its first part; with a max_length beyond that it is cut there, and no sooner."""
+    tokenizer = Tokenizer({'[CLS]': 0, '[SEP]': 1, '[UNK]': 2, '[PAD]': 3})
+    rows = encode_texts(tokenizer, [u'x', u'\u5317' * 70000])
+    assert [len(token_ids) for token_ids, _, _ in rows] == [3, MAX_TOKENS + 1] and not rows[1][2]
+    for positions in (512, None):
+        with pytest.raises(TextError, match='text 1 .* has more than 65536 tokens'):
+            check_rows(rows, None, positions, 4)
+    rows = encode_texts(tokenizer, [u'\u5317' * size for size in (69999, 70001)], max_length=70001)
+    assert [(len(token_ids), is_cut) for token_ids, _, is_cut in rows] == [(70001, False), (70001, True)]
 
 
 @pytest.mark.parametrize('ids, part', [
