@@ -42,18 +42,19 @@ def arguments(description, epochs, examples, max_length=64):
     return parser
 
 
-def open_start(args, texts):
+def open_start(args, texts, needs_words=False):
     """What to start from.
 
     Args:
         args: of `arguments`.
         texts: list of str, the texts to train on: those of a random model's vocabulary.
+        needs_words: whether the model predicts words, for which the demo's weights have no head.
 
     Returns:
         Start: what `build_bert_model` takes, a directory or a config; the tokenizer; the learning rate and the number
         of epochs, those asked for or those that suit the model.
     """
-    path = args.model or (_demo_weights() if _is_english(texts) else None)
+    path = args.model or (_demo_weights() if _is_english(texts) and not needs_words else None)
     if path:
         say('Starting from %s' % path)
         return Start(path, load_tokenizer(path), args.rate or 1e-4, args.epochs or args.usual_epochs)

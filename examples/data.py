@@ -15,7 +15,8 @@ import zipfile
 
 import numpy as np
 
-__all__ = ['passages', 'read_tagged', 'read_table', 'sentiment', 'similar_pairs', 'split', 'tagged', 'questions']
+__all__ = ['passages', 'read_tagged', 'read_table', 'rewritten', 'sentences', 'sentiment', 'similar_pairs', 'split',
+           'tagged', 'questions']
 
 
 def read_table(path, columns):
@@ -189,3 +190,42 @@ def passages(path=None):
         question, answers = asked[draw.randint(len(asked))]
         rows.append((question % (one, other)[who], passage, answers[who]))
     return rows
+
+
+# ------------------------------------------------------------------ texts to write
+
+def rewritten(path=None):
+    """[(source, target)]: dates in words and as numbers. A line of the file: source TAB target."""
+    if path:
+        return read_table(path, ['source', 'target'])
+    months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october',
+              'november', 'december']
+    ordinals = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth',
+                'eleventh', 'twelfth', 'thirteenth', 'fourteenth', 'fifteenth']
+    forms = ['the {day} of {month} {year}', '{month} the {day} in {year}', 'it was the {day} of {month} in {year}',
+             'in {year} on the {day} of {month}']
+    draw, rows = np.random.RandomState(0), []
+    for number in draw.permutation(len(months) * len(ordinals) * 30)[:4000]:
+        number, month = divmod(int(number), len(months))
+        year, day = divmod(number, len(ordinals))
+        source = forms[draw.randint(len(forms))].format(day=ordinals[day], month=months[month], year=1980 + year)
+        rows.append((source, '%d-%02d-%02d' % (1980 + year, month + 1, day + 1)))
+    return rows
+
+
+def sentences(path=None):
+    """[text]: a text on each line of the file; without one the beginnings of news, or what is put together here."""
+    path, most = (path, None) if path else (official('news_zh_1.txt'), 40)
+    if path:
+        with io.open(path, encoding='utf-8') as stream:
+            texts = [line.strip()[:most] for line in stream.read().split('\n') if line.strip()]
+        if not texts:
+            raise ValueError('%s has no line' % path)
+        return texts
+    who = ['the old man', 'my sister', 'a small dog', 'the captain', 'our teacher', 'the girl next door']
+    deeds = {'walked': ['to the river', 'through the rain', 'home alone'],
+             'found': ['a letter in the garden', 'the keys under a chair', 'nothing'],
+             'waited': ['for the last train', 'at the door', 'until it was dark']}
+    ends = ['', 'and sang', 'and said no word', 'because it was late', 'as on every day']
+    return [' '.join([one, verb, where, end]).strip() for one in who for verb in sorted(deeds) for where in deeds[verb]
+            for end in ends]

@@ -16,8 +16,7 @@ from bert4keras.errors import TextError
 from bert4keras.layers import BertSelfAttention
 from bert4keras.losses import CrossEntropy, lm_labels
 from bert4keras.tokenizer import Tokenizer
-from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, random_variables
-from tests.helpers.releases import make_release
+from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release
 
 ROUNDING = 1e-5
 SMALL = dict(num_hidden_layers=2, max_position_embeddings=31, vocab_size=23)
@@ -77,7 +76,7 @@ def test_with_the_cache_as_without_and_as_the_model(tmp_path, name):
 
 
 def test_each_step_step_by_step(tmp_path):
-    """Rows that go on from one another, a padding token amid a text, the last column of positions: every probability."""
+    """Rows that go on from one another, a padding token amid a text, the last of the positions: every probability."""
     bert = build(tmp_path, 'bert-seq2seq')
     generators = [IdGenerator(bert, cache=cache) for cache in (True, False)]
     rows = [([2, 7, 0, 8, 3], [0] * 5), ([2, 5, 4, 11, 3, 12, 13], [0] * 5 + [1] * 2)]

@@ -25,8 +25,10 @@ SMALLEST = [
     ('adapters', '--epochs 1 --examples 16', 1, False),
     ('classify', '--epochs 1 --examples 16', 1, False),
     ('freeze', '--epochs 1 --examples 16 --ways rates inner-layers', 2, False),
+    ('language_model', '--epochs 1 --examples 32', 1, False),
     ('pairs', '--epochs 1 --examples 16', 1, False),
     ('read', '--epochs 1 --examples 16', 1, False),
+    ('seq2seq', '--epochs 1 --examples 32', 1, False),
     ('tag', '--epochs 5 --examples 160 --rate 0.003', 2, True),
 ]
 
