@@ -238,7 +238,7 @@ def heat_map(groups, rows, path):
             if comparisons:
                 shares[i, j] = nearest(comparisons)
                 hidden = [one['measured'] for one in comparisons if one['kind'] == 'hidden']
-                axes.text(j, i, '%.0e' % max(hidden), ha='center', va='center', fontsize=6)
+                axes.text(j, i, '%.0e' % max(hidden) if hidden else '', ha='center', va='center', fontsize=6)
     image = axes.imshow(shares, cmap='RdYlGn_r', vmin=0, vmax=1.2, aspect='auto')
     axes.set_xticks(range(len(columns)))
     axes.set_xticklabels(['%s: %s' % column for column in columns], rotation=45, ha='right', fontsize=7)

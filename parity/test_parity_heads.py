@@ -37,8 +37,8 @@ def test_logits_equal_the_reference(tmp_path, family, head):
     exact, rounded = [real(forward(config, variables, *ids, dtype=dtype)[name], ids[0])
                       for dtype in ('float64', 'float32')]
     model = build_bert_model(str(tmp_path), head=head, num_labels=None if head == 'span' else 5)
-    check('%s %s' % (family, name), real(model.predict(list(ids)), ids[0]), exact, tolerance(difference(exact, rounded)),
-          checkpoint='%s %s' % (family, head), peer='float64', kind='heads')
+    check('%s %s %s' % (family, head, name), real(model.predict(list(ids)), ids[0]), exact,
+          tolerance(difference(exact, rounded)), checkpoint='fine-tuned %s' % family.upper(), peer='float64', kind='heads')
 
 
 @pytest.mark.parametrize('family, head', CASES)
@@ -51,9 +51,9 @@ def test_heads_go_to_transformers_and_back(tmp_path, family, head):
     bert = build_bert_model(theirs, head=head, return_keras_model=False)
     assert (bert.new_layers, bert.unread, bert.labels) == ([], [], None if head == 'span' else NAMES)
     ids = random_ids(CONFIGS[family])
-    check('%s %s of transformers' % (family, head), real(bert.model.predict(list(ids)), ids[0]),
-          real(logits_of(peer.double(), head, *ids), ids[0]), 1e-5,
-          checkpoint='%s %s' % (family, head), peer='transformers', kind='heads')
+    check('%s %s transformers %s' % (family, head, 'Span' if head == 'span' else 'Classifier'),
+          real(bert.model.predict(list(ids)), ids[0]), real(logits_of(peer.double(), head, *ids), ids[0]), 1e-5,
+          checkpoint='fine-tuned %s' % family.upper(), peer='transformers', kind='heads')
     bert.save_release(ours, layout='hugging-face')
     convert(theirs, through, layout='tensorflow')
     convert(through, os.path.join(through, 'back'), layout='hugging-face')
