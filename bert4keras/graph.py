@@ -65,10 +65,10 @@ def read_model(model):
 
 def read_head(model, layers, config):
     """The head for a task that a model has, or None; what its layers say goes into the config."""
-    if type(layers.get('Span')) is BertSpan:
+    if isinstance(layers.get('Span'), BertSpan):
         return 'span'
     classifier = layers.get('Classifier')
-    if type(classifier) is not BertClassifier:  # such as a layer of the user's
+    if not isinstance(classifier, BertClassifier):  # such as a Dense of the user's
         return None
     names = classifier.labels or ['LABEL_%d' % index for index in range(classifier.units)]
     config.update(id2label=dict(enumerate(names)), problem_type=classifier.problem_type)

@@ -190,6 +190,21 @@ class Twice(BertModel):
         return super(Twice, self).task(self.add(x, x, 'Twice'))
 
 
+class Halved(BertClassifier):
+    """A classifier that returns half."""
+
+    def call(self, inputs):
+        return 0.5 * super(Halved, self).call(inputs)
+
+
+def test_a_classifier_of_ones_own(fine_tuned):
+    """Swapped by `layer_classes` it is a head as before, of a model that was changed."""
+    model = build_bert_model(fine_tuned('tokens')[0], head='tokens', layer_classes={BertClassifier: Halved})
+    with pytest.raises(ValueError, match='layer Classifier is a Halved, not a BertClassifier'):
+        BertModel.from_keras_model(model)
+    assert BertModel.from_keras_model(model, changed=True).labels == NAMES
+
+
 def test_a_changed_head_is_not_written_unasked(fine_tuned, tmp_path):
     """Saving names the layer; another layer of the user's on top, called Classifier, is no head."""
     directory = fine_tuned('tokens')[0]
