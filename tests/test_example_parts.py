@@ -69,6 +69,7 @@ def test_best_span():
     assert best_span(scores, [False] + [True] * 5) == (1, 1)
     assert best_span(scores, [False, False, True, True, True, True]) == (4, 5)
     assert best_span(scores, [False, False, True, True, True, True], longest=1) == (4, 4)
+    assert best_span(scores, [False, False, False, True, True, False]) == (4, 4)
     with pytest.raises(ValueError, match='no token'):
         best_span(scores, [False] * 6)
 
@@ -102,6 +103,14 @@ def test_no_single_word_tells_the_class(name):
     for word in sorted({word for words, _ in rows for word in words}):
         agree = np.mean([(word in words) == (label == first) for words, label in rows])
         assert 0.3 < agree < 0.7, word
+
+
+def test_what_is_negated_means_the_opposite():
+    """As it does in English."""
+    import data
+    assert [dict(data.sentiment())[text] for text in (
+        'the soup was bad', 'the soup was not bad', 'what a lovely room that was', 'nobody found the room lovely')] == [
+            '0', '1', '1', '0']
 
 
 def test_tagged_texts():
@@ -177,7 +186,7 @@ def test_split():
             data.split(list(range(rows)), examples, 0)
 
 
-# ------------------------------------------------------------------ what to start from
+# ------------------------------------------------------------------ models
 
 def test_a_random_model_knows_all_characters_of_its_texts():
     """Nothing is [UNK], padding is id 0, and a frequent word is one token."""
@@ -200,3 +209,17 @@ def test_what_is_not_said_suits_the_model(tmp_path):
     make_release(tmp_path, vocab=['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'hi'], vocab_size=5, num_hidden_layers=1)
     start = open_start(parser.parse_args(['--model', str(tmp_path)]), ['很好'])
     assert (start.model, start.epochs, start.rate) == (str(tmp_path), 3, 1e-4) and start.tokenizer.vocab_size == 5
+
+
+def test_predictions_are_in_the_order_of_the_texts():
+    """Whatever batch and row a text was in."""
+    from common import predict
+
+    class Batches(list):
+        order = [2, 0, 1]
+
+    class Model(object):
+        def predict_on_batch(self, inputs):
+            return np.array(inputs[0]) + 1
+
+    assert predict(Model(), Batches([(([20, 0], None), None), (([10], None), None)])) == [1, 11, 21]

@@ -116,6 +116,7 @@ if os.environ.get('BERT4KERAS_ROW', ROWS[-1]) in ROWS:
         text = read.encode(tokenizer, 'Who is?', passage, 99)
         assert text.token_ids == [2, 4, 7, 5, 3, 6, 7, 8, 9, 10, 11, 3]
         assert read.label_of(text, passage, 'Tom') == [5, 5] and read.label_of(text, passage, 'in Oslo') == [7, 9]
+        assert read.label_of(text, passage, '.') == [10, 10]
         assert read.label_of(text, passage, 's') == [6, 6]  # a part of a token is in the token
         cut = read.encode(tokenizer, 'Who is?', passage, 10)
         assert read.label_of(cut, passage, 'Oslo') is None and read.label_of(cut, passage, 'in') == [7, 7]
