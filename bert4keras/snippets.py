@@ -11,9 +11,11 @@ from bert4keras.batching import check_token_ids, padded_length
 from bert4keras.embedding import POOLINGS, embed, normalize
 from bert4keras.errors import TextError
 from bert4keras.parallel import WorkerError, parallel_apply, parallel_apply_generator
+from bert4keras.search import Limits, beam_search, sample
 
 __all__ = ['POOLINGS', 'TextError', 'embed', 'normalize', 'padded_length', 'check_token_ids', 'sequence_padding',
-           'DataGenerator', 'BucketedBatches', 'WorkerError', 'parallel_apply', 'parallel_apply_generator']
+           'DataGenerator', 'AutoRegressiveDecoder', 'BucketedBatches', 'WorkerError', 'parallel_apply',
+           'parallel_apply_generator']
 
 
 def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post'):
@@ -135,6 +137,70 @@ class DataGenerator(object):
         """Yields the inputs of `forfit` alone: what `model.predict` wants, with `steps`."""
         for batch in self.forfit(random):
             yield batch[0]
+
+
+class AutoRegressiveDecoder(object):
+    """The base of bert4keras 0.11 for generating by a `predict` of one's own; `decoding.TextGenerator` is a ready one.
+
+    A subclass defines `predict(self, inputs, output_ids, states)`, which gets the inputs, arrays with a row for each
+    beam or sample, and what was generated so far, int [rows, tokens]; it returns the probabilities of the next token,
+    [rows, V], or logits under `@AutoRegressiveDecoder.wraps('logits')`. Differences from 0.11: beam search follows
+    `search.beam_search` with the sum as the score, no end comes before minlen, and `states` is always None.
+
+    Args:
+        start_id: int, the token that `output_ids` begins with; None for none.
+        end_id: int, the token that ends a text.
+        maxlen: int, the most tokens that are generated, the end counted.
+        minlen: int, the fewest.
+    """
+
+    def __init__(self, start_id, end_id, maxlen, minlen=1):
+        self.start_id, self.end_id, self.maxlen, self.minlen = start_id, end_id, maxlen, minlen
+        self.limits = Limits(end_id, maxlen, max(minlen - 1, 0))
+
+    def predict(self, inputs, output_ids, states):
+        raise NotImplementedError('a subclass returns the probabilities of the next token here')
+
+    @staticmethod
+    def wraps(default_rtype='probas', use_states=False):
+        """A decorator of `predict`, which returns 'probas' or 'logits'."""
+        if default_rtype not in ('probas', 'logits') or use_states:
+            raise ValueError("predict must return 'probas' or 'logits', without states; to keep keys and values use "
+                             'decoding.TextGenerator')
+
+        def decorate(predict):
+            def wrapped(self, inputs, output_ids, states=None):
+                outputs = np.asarray(predict(self, inputs, output_ids, states), 'float64')
+                if default_rtype == 'logits':
+                    outputs = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+                    outputs /= outputs.sum(axis=-1, keepdims=True)
+                return outputs
+            return wrapped
+        return decorate
+
+    def beam_search(self, inputs, topk):
+        """The best of `topk` beams: int array of token ids, with the end if there is one. `inputs`: a list of rows."""
+        return self._with_end(beam_search(self._step(inputs, topk), 1, self.limits, topk, 0)[0][0])
+
+    def random_sample(self, inputs, n, topk=None, topp=None, temperature=1):
+        """Draws n texts: a list of n arrays such as `beam_search` returns. The seed is numpy.random's."""
+        found = sample(self._step(inputs, n), [0], self.limits, n, temperature, topk, topp)[0]
+        return [self._with_end(one) for one in found]
+
+    def _step(self, inputs, rows):
+        """The `step` of so many rows of one text, as `search` wants it."""
+        inputs = [np.repeat(np.asarray(one)[None], rows, axis=0) for one in inputs]
+        output_ids = [np.full((rows, int(self.start_id is not None)), self.start_id or 0, 'int64')]
+
+        def step(parents, token_ids):
+            if parents is not None:
+                output_ids[0] = np.concatenate([output_ids[0][parents], token_ids[:, None]], axis=1)
+            with np.errstate(divide='ignore'):
+                return np.log(np.asarray(self.predict(inputs, output_ids[0], None), 'float64'))
+        return step
+
+    def _with_end(self, found):
+        return np.array(found.token_ids + [self.end_id] * (len(found.token_ids) < self.maxlen), 'int64')
 
 
 def BucketedBatches(*args, **kwargs):

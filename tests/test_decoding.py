@@ -105,6 +105,26 @@ def test_a_step_computes_one_position(tmp_path):
     assert {id(weight) for layer in stepping.layers for weight in layer.weights} <= own
 
 
+def test_texts_of_many_lengths_have_one_shape(tmp_path, monkeypatch):
+    """Whatever is asked for, one or several texts, short or long: what compiles does so once for each model."""
+    generator = IdGenerator(build(tmp_path, 'bert-lm'), batch_size=1)
+    shapes = set()
+
+    class Recorded(object):
+        def __init__(self, model):
+            self.model = model
+
+        def predict_on_batch(self, inputs):
+            shapes.add(tuple(np.shape(one) for one in inputs))
+            return self.model.predict_on_batch(inputs)
+
+    for part in (generator.steps.reading, generator.steps.stepping):
+        part.model = Recorded(part.model)
+    for length in (1, 2, 7, 12):
+        generator.beam_search([([5] * length, [0] * length)] * (1 + length % 2), beams=2, max_length=4)
+    assert sorted(one[:2] for one in shapes) == [((1, 16), (1, 16)), ((2, 1), (2, 1))]
+
+
 def test_training_goes_on_and_the_generator_follows(tmp_path):
     """After `fit` a generator made before writes by the new weights; so does one of the saved and loaded model."""
     bert = build(tmp_path, 'bert-lm', with_mlm='linear')

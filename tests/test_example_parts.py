@@ -135,12 +135,34 @@ def test_passages_have_their_answers():
                for part in passage.replace(' What', '.').split('.') for part in [part.strip()])
 
 
+def test_dates_in_words_and_as_numbers():
+    """Each date is there once, and its number is that of its words."""
+    import data
+    rows = data.rewritten()
+    assert len({target for _, target in rows}) == len(rows) == 4000
+    words = {'first': '01', 'twelfth': '12', 'january': '01', 'may': '05', 'december': '12'}
+    for source, target in rows:
+        year, month, day = target.split('-')
+        assert year in source.split()
+        for word in set(source.split()) & set(words):
+            assert words[word] == (month if word in ('january', 'may', 'december') else day)
+
+
+def test_sentences():
+    """Each is there once; a file's lines are taken as they are."""
+    import data
+    rows = data.sentences()
+    assert len(set(rows)) == len(rows) == 270 and all(row == ' '.join(row.split()) for row in rows)
+
+
 def test_a_file_of_ones_own(tmp_path):
     """Tabs between columns, either kind of line end, empty lines and U+2028 left alone."""
     import data
     path = write(tmp_path, 'good\u2028one\tyes\r\n\r\nbad one\tno\n')
     assert data.sentiment(path) == data.questions(path) == [('good\u2028one', 'yes'), ('bad one', 'no')]
     assert data.similar_pairs(write(tmp_path, 'a\tb\t1')) == [('a', 'b', '1')]
+    assert data.rewritten(write(tmp_path, 'one\ttwo')) == [('one', 'two')]
+    assert data.sentences(write(tmp_path, ' a\tb \r\n\nc')) == ['a\tb', 'c']
     assert data.passages(write(tmp_path, 'who?\tTom is.\tTom')) == [('who?', 'Tom is.', 'Tom')]
     assert data.tagged(write(tmp_path, 'to\tO\r\nOslo\tB-TO\r\n\r\n\r\nhi\tO\n')) == [
         (['to', 'Oslo'], ['O', 'B-TO']), (['hi'], ['O'])]

@@ -122,3 +122,38 @@ def test_a_generator_without_batches_is_an_error():
         Batches([1], batch_size=0)
     with pytest.raises(NotImplementedError):
         next(DataGenerator([1]).forfit())
+
+
+# ------------------------------------------------------------------ AutoRegressiveDecoder
+
+class Counting(snippets.AutoRegressiveDecoder):
+    """After the sum of all so far modulo 5; token 4 is the end. Each row tells what it was given."""
+
+    def predict(self, inputs, output_ids, states):
+        assert states is None and inputs[0].shape == (len(output_ids), 2) and (inputs[0] == [1, 2]).all()
+        last = (inputs[0].sum(axis=1) + output_ids.sum(axis=1)) % 5
+        return np.where(np.arange(5) == last[:, None], 0.6, 0.1)
+
+
+class CountingByLogits(Counting):
+    @snippets.AutoRegressiveDecoder.wraps('logits')
+    def predict(self, inputs, output_ids, states):
+        return np.log(Counting.predict(self, inputs, output_ids, states)) + 7.0
+
+
+@pytest.mark.parametrize('cls', [Counting, CountingByLogits])
+def test_scripts_for_the_early_decoder(cls):
+    """1 + 2 = 3, then 6 modulo 5 = 1, 7 modulo 5 = 2, then 4, the end; a start token counts; limits hold."""
+    assert cls(None, 4, 9).beam_search([[1, 2]], 1).tolist() == [3, 1, 2, 4]
+    assert cls(2, 4, 9).beam_search([[1, 2]], 1).tolist() == [0] * 9
+    assert cls(None, 4, 9).beam_search([[1, 2]], 5).tolist() == [3, 1, 2, 4]  # 0.6 ** 4 is likelier than an end, 0.1
+    assert cls(1, 4, 9).beam_search([[1, 2]], 5).tolist() == [4]
+    assert cls(None, 4, 3).beam_search([[1, 2]], 1).tolist() == [3, 1, 2]
+    assert 4 not in cls(None, 4, 9, minlen=5).beam_search([[1, 2]], 1)[:4].tolist()
+    np.random.seed(3)
+    drawn = cls(None, 4, 6).random_sample([[1, 2]], 20, topp=0.95)
+    assert len({tuple(one) for one in drawn}) > 5 and {len(one) for one in drawn} <= set(range(1, 7))
+    assert all(one[-1] == 4 or len(one) == 6 for one in drawn) and all(4 not in one[:-1] for one in drawn)
+    assert [one.tolist() for one in cls(None, 4, 9).random_sample([[1, 2]], 2, topk=1)] == [[3, 1, 2, 4]] * 2
+    with pytest.raises(ValueError, match='without states'):
+        snippets.AutoRegressiveDecoder.wraps(use_states=True)
