@@ -460,14 +460,14 @@ def main(argv=None):
 def fill_standard_streams():
     """Where stdin, stdout or stderr is closed, keeps its number from becoming that of a file that is opened next.
 
-    `sys` has None for it then, as Python 3 makes it.
+    `sys` has None for it then, as Python 3 makes it; but for stderr what swallows all, as Keras 2 writes there.
     """
     for number, name in enumerate(('stdin', 'stdout', 'stderr')):
         try:
             os.fstat(number)
         except EnvironmentError:
-            os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, None)
+            handle = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(handle, 'w') if name == 'stderr' else None)
 
 
 @contextlib.contextmanager

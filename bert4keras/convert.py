@@ -13,7 +13,6 @@ import operator
 import os
 import zipfile
 
-from bert4keras import graph
 from bert4keras.compat import STRINGS
 from bert4keras.errors import CheckpointError, ReleaseError, some
 from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regular_file, replace_directory,
@@ -124,7 +123,7 @@ def source_files(source):
 
 def read_keras_model(path, changed=False):
     """A Keras model of ours -> (config, Variables, path of the vocabulary beside it or None, application)."""
-    from bert4keras import layers  # noqa: F401 (registers them)
+    from bert4keras import graph, layers  # noqa: F401 (the layers are registered)
     from bert4keras.backend import keras
     from bert4keras.bert import BertModel
     try:

@@ -657,6 +657,16 @@ def test_closed_standard_streams(tmp_path, closed, argv, code, words):
         assert np.load(str(tmp_path / 'out.npy')).shape == (1, 3)
 
 
+@pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
+def test_what_an_engine_says_to_a_closed_stderr_is_no_error():
+    """Keras 2 writes "Using TensorFlow backend." when it starts, and does not ask whether anybody listens."""
+    code = FAKE.replace("np.ones((len(texts), 3), 'float32')",
+                        "[sys.stderr.write('Using'), np.ones((len(texts), 3), 'float32')][1]")
+    process = subprocess.Popen(['sh', '-c', '"$@" 2>&-', 'sh', sys.executable, '-c', code, 'embed', 'm', 'a'],
+                               stdout=subprocess.PIPE)
+    assert b'embedding' in process.communicate()[0] and process.returncode == 0
+
+
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 def test_a_full_disk_says_so_of_an_array_too(run, tmp_path, monkeypatch):
     """"64000 requested and 15328 written" is what NumPy would say."""
