@@ -16,10 +16,10 @@ import numpy as np
 
 from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
-__all__ = ['CallableLoss', 'ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compute_dtype', 'custom_object',
-           'default_dtype', 'dense', 'describe', 'dtype_name', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu',
-           'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed',
-           'register', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype']
+__all__ = ['CallableLoss', 'ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compiled', 'compute_dtype',
+           'custom_object', 'default_dtype', 'dense', 'describe', 'dtype_name', 'full_precision_dtype', 'gather',
+           'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
+           'kops', 'recomputed', 'register', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype']
 
 keras = import_keras()
 IS_KERAS_3 = hasattr(keras, 'ops')
@@ -144,6 +144,22 @@ class Keras3(object):
         # adding is what sums rows that are there twice
         return kops.add(kops.zeros_like(like), gradient) if _ON_TENSORFLOW else gradient
 
+    def compiled(self, model):
+        """A function from a list of arrays to the outputs of a model, by its current weights, as quick as there is one.
+
+        What it returns may be arrays of the engine, which stay on its device when they are given to it again.
+        """
+        if keras.backend.backend() != 'jax':
+            return model.predict_on_batch
+        import jax
+        variables = list(model.variables)
+
+        @jax.jit
+        def compute(values, inputs):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+                return model(inputs, training=False)
+        return lambda inputs: compute([variable.value for variable in variables], inputs)
+
     def in_batch(self, arrays):
         """Several arrays as one part of a generator's batch."""
         return tuple(arrays)
@@ -197,6 +213,9 @@ class Keras2(object):
             gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
         return tf.convert_to_tensor(gradient)
 
+    def compiled(self, model):
+        return model.predict_on_batch
+
     def in_batch(self, arrays):  # Keras 2.3 and TensorFlow 1 take lists only, TensorFlow 2.0 tuples only
         return list(arrays) if keras.__name__ == 'keras' or tf.__version__ < '2' else tuple(arrays)
 
@@ -223,7 +242,7 @@ if not IS_KERAS_3 and keras.__name__ != 'keras' and tf.__version__.startswith('1
 gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed, _seam.describe
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
-in_batch, is_asked_by_fit = _seam.in_batch, _seam.is_asked_by_fit
+in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled
 
 
 def _aligned_zeros(shape, dtype):

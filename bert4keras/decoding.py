@@ -67,9 +67,10 @@ class TextGenerator(object):
     def _write(self, texts, count, generate, limits):
         """Texts to texts, by a function from rows and limits to lists of Found."""
         is_one = isinstance(texts, (tuple, bytes) + STRINGS)
+        texts = [texts] if is_one else list(texts)
         limits = dict({'end_token_id': self.tokenizer.token_sep_id}, **limits)
         limits['forbidden'] = self.unwritten.union(limits.get('forbidden', ()))
-        found = generate(self._rows([texts] if is_one else texts), limits)
+        found = generate(self._rows(texts), limits)
         written = [[self.tokenizer.decode(one.token_ids) for one in ones] for ones in found]
         written = [ones[0] if count is None else ones[:count] for ones in written]
         return written[0] if is_one else written

@@ -259,10 +259,10 @@ class CachedSteps(Steps):
                                        for cls in (Reading, Stepping)]
         for part in (self.reading, self.stepping):
             part.activation = bert.activation
-            part.build()
+        self.read_texts, self.take_step = [backend.compiled(part.build()) for part in (self.reading, self.stepping)]
 
     def read(self, copies):
-        kept = self.reading.model.predict_on_batch([self.token_ids, self.segment_ids])
+        kept = self.read_texts([self.token_ids, self.segment_ids])
         self.cache = [np.repeat(np.asarray(part), copies, axis=0) for part in kept]
 
     def compute(self, parents):
@@ -270,7 +270,7 @@ class CachedSteps(Steps):
         token_ids, segment_ids = [x[rows, self.lengths - 1][:, None] for x in (self.token_ids, self.segment_ids)]
         inputs = [token_ids, segment_ids, last.astype('int32'), np.asarray(parents, 'int32')[:, None],
                   self.visible(last)[:, None]]
-        outputs = self.stepping.model.predict_on_batch(inputs + self.cache)
+        outputs = self.take_step(inputs + self.cache)
         self.cache = list(outputs[1:])
         return np.asarray(outputs[0])[:, 0]
 
