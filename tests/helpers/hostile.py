@@ -1,14 +1,14 @@
 # -*- coding: utf-8 -*-
 """Bad input of every kind that a hostile or an unlucky user has, and what becomes of it.
 
-    python -m tests.helpers.hostile --cases 5000                  all classes, in proportion
-    python -m tests.helpers.hostile --only keras h5 --cases 2043  some of them
+    python -m tests.helpers.hostile --cases 6800                  all classes, in proportion
+    python -m tests.helpers.hostile --only keras h5 --cases 2000  some of them
     python -m tests.helpers.hostile --races 240                   writers of one path, and readers, at the same time
 
 A case may be harmless, or end in an error of ours, or of the system, that names the file. What must not be:
 
     escape   another exception, an error that names no file, a process that dies, a control character in what is printed
-    silent   it is taken, and gives something else than the original, where that can be known (damage.py says what cannot)
+    silent   it is taken, and gives something else than the original, where that can be known (see damage.py)
     hang     it takes longer than LIMIT seconds
     memory   it takes more than twice the release and 200 MB
     loss     a file that was there before, of the source or of the destination, is gone or changed after an error
@@ -156,7 +156,8 @@ def damaged_file(rng, folder):
     rewrite(path, way(content(path), rng))
     entry, use = an_entry(rng, folder, directory)
     undetectable = name.endswith(('config.json', '.txt', '.safetensors'))
-    return Case('%s of %s, %s' % (way.__name__, name, entry), use, None if entry == 'inspect' else expected, undetectable)
+    expected = expected if entry != 'inspect' else None
+    return Case('%s of %s, %s' % (way.__name__, name, entry), use, expected, undetectable)
 
 
 VALUES = [None, True, False, 0, -1, 1, 3, 1.5, -0.0, 1e308, float('nan'), float('inf'), 2 ** 31 - 1, 2 ** 31, 2 ** 63,
@@ -200,7 +201,8 @@ def wrong_json(rng, folder):
     name = rng.choice(sorted(names))
     value = rng.choice(VALUES + [{'weight_map': value} for value in VALUES] +
                        [{'weight_map': {'a': value}} for value in VALUES])
-    text = rng.choice([json.dumps(value), json.dumps(value)[:-1], '[' * 100000, '{"a":' * 100000, json.dumps([value] * 99)])
+    text = rng.choice([json.dumps(value), json.dumps(value)[:-1], '[' * 100000, '{"a":' * 100000,
+                       json.dumps([value] * 99)])
     rewrite(os.path.join(directory, name), text.encode('utf-8'))
     entry, use = an_entry(rng, folder, directory)
     return Case('%s is %.40s, %s' % (name, text, entry), use)
@@ -212,7 +214,8 @@ def repeated_field(rng, folder):
     text, field = content(config_path(directory)).decode('utf-8'), rng.choice(FIELDS)
     config = json.loads(text)
     again = '"%s": %s' % (field, json.dumps(rng.choice([config.get(field), 7])))
-    inner = ', "%s": 5, "x": {%s, %s}' % (field, again, again) if field not in config else ', "x": {%s, %s}' % (again, again)
+    inner = ', "x": {%s, %s}' % (again, again)
+    inner = inner if field in config else ', "%s": 5' % field + inner
     extra = rng.choice([', %s, %s' % (again, again), inner])
     rewrite(config_path(directory), (text.rstrip()[:-1] + extra + '}').encode('utf-8'))
     entry, use = an_entry(rng, folder, directory)
@@ -237,8 +240,8 @@ def special_file(rng, folder):
     directory, expected = a_copy(rng, folder)
     name = rng.choice(sorted(os.listdir(directory)))
     path, data = os.path.join(directory, name), content(os.path.join(directory, name))
-    kind = rng.choice(['pipe', 'directory', 'nowhere', 'loop', '/dev/zero', '/dev/null', '/dev/urandom', 'socket', 'sparse',
-                       'sparse with its end', 'absent', 'a link to itself elsewhere'])
+    kind = rng.choice(['pipe', 'directory', 'nowhere', 'loop', '/dev/zero', '/dev/null', '/dev/urandom', 'socket',
+                       'sparse', 'sparse with its end', 'absent', 'a link to itself elsewhere'])
     os.remove(path)
     if kind == 'pipe':
         os.mkfifo(path)
@@ -274,8 +277,8 @@ def strange_name(rng, folder):
     moved = os.path.join(folder.encode('utf-8'), odd)
     os.rename(directory, moved)
     native = moved if str is bytes else os.fsdecode(moved)
-    path = rng.choice([native, native, native, moved, native + '\0', native + '/' * 300, 7, None, b'', u'', 1.5, [native],
-                       object(), native + '/nothing', native + 'y' * 5000])
+    path = rng.choice([native, native, native, moved, native + '\0', native + '/' * 300, 7, None, b'', u'', 1.5,
+                       [native], object(), native + '/nothing', native + 'y' * 5000])
     use = rng.choice([load, look, open_checkpoint, read_config, verify, Tokenizer, read_keras_model,
                       lambda path: convert(path, os.path.join(folder, 'new'))])
     return Case('%.60r, %s' % (path, use.__name__), lambda: use(path) and None, named='', undetectable=True)
@@ -326,10 +329,12 @@ def closed_streams(rng, folder):
                                           ['', '1>&-', '1>/dev/full', '1</dev/null'],
                                           ['', '2>&-', '2>/dev/full', '2</dev/null'])]
     command = rng.choice([['inspect', directory], ['inspect', 'nowhere'], ['convert', directory, directory],
-                          ['tokenize', directory, 'w1'], ['tokenize', directory, '--input', '-'], ['--version'], ['--help'], []])
+                          ['tokenize', directory, 'w1'], ['tokenize', directory, '--input', '-'], ['--version'],
+                          ['--help'], []])
 
     def use():
-        process = subprocess.Popen(['sh', '-c', '"$@" ' + ' '.join(ways), 'sh', sys.executable, '-m', 'bert4keras.cli'] + command,
+        start = ['sh', '-c', '"$@" ' + ' '.join(ways), 'sh', sys.executable, '-m', 'bert4keras.cli']
+        process = subprocess.Popen(start + command,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE)
         out, err = process.communicate(b'w2\n')
         if process.returncode not in (0, 2, 141) or b'Traceback' in err or b'ignored' in err:
@@ -342,8 +347,9 @@ def tokenizer_file(rng, folder):
     directory, expected = a_copy(rng, folder)
     whole = {'version': '1.0', 'added_tokens': [{'id': index, 'content': token, 'special': True, 'normalized': False,
              'lstrip': False, 'rstrip': False, 'single_word': False} for index, token in enumerate(WORDS[:5])],
-             'normalizer': {'type': 'BertNormalizer', 'clean_text': True, 'handle_chinese_chars': True, 'strip_accents': None,
-                            'lowercase': True}, 'pre_tokenizer': {'type': 'BertPreTokenizer'}, 'post_processor': None,
+             'normalizer': {'type': 'BertNormalizer', 'clean_text': True, 'handle_chinese_chars': True,
+                            'strip_accents': None, 'lowercase': True}, 'pre_tokenizer': {'type': 'BertPreTokenizer'},
+             'post_processor': None,
              'decoder': None, 'truncation': None, 'padding': None,
              'model': {'type': 'WordPiece', 'unk_token': '[UNK]', 'continuing_subword_prefix': '##',
                        'max_input_chars_per_word': 100, 'vocab': {token: index for index, token in enumerate(WORDS)}}}
@@ -393,7 +399,8 @@ def vocabulary(rng, folder):
     data = {'mark': b'\xef\xbb\xbf' + data, 'empty': b'', 'old mac': data.replace(b'\n', b'\r'),
             'utf-16': data.decode('utf-8', 'replace').encode('utf-16')}.get(change, data)
     rewrite(os.path.join(directory, 'vocab.txt'), data)
-    return Case(change, lambda: load(directory), expected, undetectable=change in ('long', 'nul', 'gone', 'old mac'))  # a small one is warned of
+    undetectable = change in ('long', 'nul', 'gone', 'old mac')  # a small one is warned of
+    return Case(change, lambda: load(directory), expected, undetectable=undetectable)
 
 
 def sentencepiece_model(rng, folder):
@@ -415,8 +422,9 @@ def keras_file(suffix, rng, folder):
     model, path = os.path.join(folder, 'model' + suffix), os.path.join(folder, 'case' + suffix)
     if not os.path.exists(model):
         from bert4keras.bert import build_bert_model
-        build_bert_model(dict(read_config(config_path(originals(folder)['tensorflow'])), hidden_size=8, embedding_size=8,
-                              num_attention_heads=2, intermediate_size=6)).save(model)
+        config = read_config(config_path(originals(folder)['tensorflow']))
+        build_bert_model(dict(config, hidden_size=8, embedding_size=8, num_attention_heads=2,
+                              intermediate_size=6)).save(model)
     if not ORIGINAL_MODELS.get(suffix):
         ORIGINAL_MODELS[suffix] = load_keras(model)
     damaged = rng.random() < 0.6
@@ -475,7 +483,8 @@ def change_h5(path, rng):
     """Changes the config, or the groups and weights, of an HDF5 file that is whole; returns what was changed."""
     import h5py
     with h5py.File(path, 'r+') as file:
-        kind = rng.choice(['config'] * 2 * ('model_config' in file.attrs) + ['gone', 'other', 'link', 'attribute', 'huge'])
+        kinds = ['gone', 'other', 'link', 'attribute', 'huge'] + ['config'] * 2 * ('model_config' in file.attrs)
+        kind = rng.choice(kinds)
         names = []
         file.visit(names.append)
         name = rng.choice(sorted(names))
@@ -495,7 +504,8 @@ def change_h5(path, rng):
             if kind == 'other':
                 file[name] = rng.choice([np.zeros(0), np.zeros((2, 3)), np.float64(1), np.zeros(3, 'S2')])
             elif kind == 'link':
-                file[name] = rng.choice([h5py.SoftLink('/nowhere'), h5py.ExternalLink('/dev/zero', '/'), h5py.SoftLink('/')])
+                file[name] = rng.choice([h5py.SoftLink('/nowhere'), h5py.ExternalLink('/dev/zero', '/'),
+                                         h5py.SoftLink('/')])
             elif kind == 'huge':  # of which the file holds nothing
                 file.create_dataset(name, (rng.choice([1 << 28, 1 << 40]),), 'float32', chunks=(1 << 16,))
         return '%s %s' % (kind, name)
@@ -511,16 +521,18 @@ def bad_destination(rng, folder):
     rewrite(os.path.join(kept, 'full', 'letter.txt'), b'mine')
     os.symlink(os.path.join(kept, 'destination'), os.path.join(kept, 'link'))
     os.symlink('nowhere', os.path.join(kept, 'dangling'))
-    place = rng.choice(['file', 'full', 'link', 'dangling', 'nothing/below', 'file/below', 'destination', '.', '..', '/dev/null',
-                        '/dev/full', '/proc/x', '', 'x' * 256, 'destination/bert_config.json', '../case', '../case/..'])
+    place = rng.choice(['file', 'full', 'link', 'dangling', 'nothing/below', 'file/below', 'destination', '.', '..',
+                        '/dev/null', '/dev/full', '/proc/x', '', 'x' * 256, 'destination/bert_config.json', '../case',
+                        '../case/..'])
     destination, force = os.path.join(kept, place), rng.random() < 0.7
     if place == 'destination':
         force = False
     if place == 'dangling':
-        return Case('dangling', lambda: convert(directory, destination, force=force), 'an error', kept=(kept, directory), named='')
+        return Case('dangling', lambda: convert(directory, destination, force=force), 'an error',
+                    kept=(kept, directory), named='')
     save = rng.choice(['convert', 'checkpoint'])
     if save == 'checkpoint':
-        if place in ('dangling', 'file', 'full', 'destination', 'link') or not os.path.isdir(os.path.dirname(destination)):
+        if place in ('file', 'full', 'destination', 'link') or not os.path.isdir(os.path.dirname(destination)):
             destination = os.path.join(destination, 'm' + rng.choice(['', '.safetensors'] if HAS_SAFETENSORS else ['']))
         use = functools.partial(save_checkpoint, destination, {u'x': np.zeros(3)})
         return Case('%s, %s' % (place, save), lambda: use() and None, kept=(directory,), named='')
@@ -528,12 +540,14 @@ def bad_destination(rng, folder):
                 kept=(kept, directory), named='')
 
 
-CLASSES = collections.OrderedDict([  # name: (how many of 5,000, the function)
-    ('file', (1100, damaged_file)), ('type', (700, wrong_type)), ('json', (350, wrong_json)), ('twice', (150, repeated_field)),
-    ('size', (300, absurd_size)), ('special', (500, special_file)), ('name', (250, strange_name)),
+CLASSES = collections.OrderedDict([  # name: (how many of 6,800, the function)
+    ('file', (1100, damaged_file)), ('type', (700, wrong_type)), ('json', (350, wrong_json)),
+    ('twice', (150, repeated_field)), ('size', (300, absurd_size)), ('special', (500, special_file)),
+    ('name', (250, strange_name)),
     ('variable', (150, strange_variable)), ('streams', (60, closed_streams)), ('tokenizer', (500, tokenizer_file)),
-    ('vocabulary', (240, vocabulary)), ('sentencepiece', (300, sentencepiece_model)), ('destination', (200, bad_destination)),
-    ('keras', (100, functools.partial(keras_file, '.keras'))), ('h5', (100, functools.partial(keras_file, '.h5')))])
+    ('vocabulary', (240, vocabulary)), ('sentencepiece', (300, sentencepiece_model)),
+    ('destination', (200, bad_destination)),
+    ('keras', (1000, functools.partial(keras_file, '.keras'))), ('h5', (1000, functools.partial(keras_file, '.h5')))])
 
 
 # ------------------------------------------------------------------ judging a case
@@ -604,11 +618,10 @@ def work(name, seed, first, last, folder):
     out = os.fdopen(os.dup(1), 'w')
     originals(folder)
     for number in range(first, last):
-        directory = os.path.join(folder, 'cases')
         for path in [os.path.join(folder, left) for left in os.listdir(folder)]:
             if os.path.basename(path).startswith(('case', 'kept', 'new', 'elsewhere', '.')) or not left_alone(path):
-                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) and not os.path.islink(path) else os.remove(path)
-        del directory
+                is_directory = os.path.isdir(path) and not os.path.islink(path)
+                shutil.rmtree(path, ignore_errors=True) if is_directory else os.remove(path)
         rng = random.Random('%s %d %d' % (name, seed, number))
         case = CLASSES[name][1](rng, folder)
         out.write(json.dumps([number, case.label]) + '\n')
@@ -620,6 +633,7 @@ def work(name, seed, first, last, folder):
         outcome, said = judge(case, folder)
         resource.setrlimit(resource.RLIMIT_DATA, known)
         signal.alarm(0)
+        said = said.decode('utf-8', 'replace') if isinstance(said, bytes) else said
         out.write(json.dumps([number, outcome, said[-1500:]]) + '\n')
         out.flush()
 
@@ -636,8 +650,8 @@ def run(name, cases, seed=0):
     folder = tempfile.mkdtemp()
     try:
         while first < cases:
-            process = subprocess.Popen([sys.executable, '-m', 'tests.helpers.hostile', '--work', name, str(seed), str(first),
-                                        str(cases), folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process = subprocess.Popen([sys.executable, '-m', 'tests.helpers.hostile', '--work', name, str(seed),
+                                        str(first), str(cases), folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             out, err = process.communicate()
             label, started = '', None
             for line in out.decode('utf-8').splitlines():
@@ -718,7 +732,7 @@ def races(rounds):
 def main():
     """The script."""
     parser = argparse.ArgumentParser(description='Gives bad input to every entry, and looks at what becomes of it.')
-    parser.add_argument('--cases', type=int, default=5000)
+    parser.add_argument('--cases', type=int, default=6800)
     parser.add_argument('--only', nargs='+', choices=list(CLASSES), default=list(CLASSES))
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--races', type=int, metavar='ROUNDS')
