@@ -5,18 +5,12 @@ Keras starts only where a Keras model is read or written.
 """
 from __future__ import absolute_import, division, print_function
 
-import functools
-import io
-import json
 import logging
-import operator
 import os
-import zipfile
 
-from bert4keras.compat import STRINGS
 from bert4keras.errors import CheckpointError, ReleaseError, some
-from bert4keras.files import (MAX_JSON, contains, copy_file, identity, open_regular_file, replace_directory,
-                              temporary_directory)
+from bert4keras.files import contains, copy_file, identity, replace_directory, temporary_directory
+from bert4keras.model_file import check_model_file
 from bert4keras.release.checkpoint import open_checkpoint, usable_path
 from bert4keras.release.config import read_config, read_fields, write_config
 from bert4keras.release.directory import find_release, vocabulary_name, write_release
@@ -28,20 +22,6 @@ __all__ = ['LAYOUTS', 'convert']
 
 LAYOUTS = ('tensorflow', 'hugging-face', 'keras')
 MODEL_SUFFIXES = ('.keras', '.h5', '.hdf5')
-WEIGHTS_MEMBER = 'model.weights.h5'
-MEMBERS = frozenset(['config.json', 'metadata.json', WEIGHTS_MEMBER])  # of a .keras file; others may hold a pickle
-# What the configs of Keras' models name that holds numbers and names, and runs no code of the file's.
-HARMLESS = frozenset('''
-    Model Functional Sequential InputLayer Dropout Add Dense Activation Concatenate Flatten Reshape Permute RepeatVector
-    Multiply Average Maximum Minimum Subtract Dot Softmax ReLU LeakyReLU ELU PReLU Masking Embedding SpatialDropout1D
-    GaussianNoise GaussianDropout LayerNormalization BatchNormalization Conv1D MaxPooling1D AveragePooling1D
-    GlobalAveragePooling1D GlobalMaxPooling1D LSTM GRU SimpleRNN LSTMCell GRUCell SimpleRNNCell RNN StackedRNNCells
-    Bidirectional TimeDistributed ActivityRegularization MultiHeadAttention
-    Zeros Ones Constant Identity Orthogonal RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal
-    GlorotUniform HeNormal HeUniform LecunNormal LecunUniform
-    L1 L2 L1L2 MaxNorm NonNeg UnitNorm MinMaxNorm DTypePolicy Policy
-    __keras_tensor__ __tuple__ __tensor__ __numpy__ __bytes__ __complex__ __ellipsis__ __slice__ __typespec__
-'''.split())
 logger = logging.getLogger(__name__)
 
 
@@ -123,13 +103,11 @@ def source_files(source):
 
 def read_keras_model(path, changed=False):
     """A Keras model of ours -> (config, Variables, path of the vocabulary beside it or None, application)."""
-    from bert4keras import graph, layers  # noqa: F401 (the layers are registered)
+    from bert4keras import layers  # noqa: F401 (registers them)
     from bert4keras.backend import keras
     from bert4keras.bert import BertModel
     try:
-        configs = read_model_configs(path)
-        refuse_code(configs, path)
-        graph.check_connected(configs)
+        check_model_file(path)
         bert = BertModel.from_keras_model(keras.models.load_model(path, compile=False), changed)
         variables = Variables(ArrayCheckpoint(path, bert.get_variables()))
     except ReleaseError as error:  # what is wrong with the model itself does not say which file it is from
@@ -144,107 +122,6 @@ def find_vocabulary(path, *names):
     """The path of the first of these files that is beside `path`, of its tokenizer.json, or None."""
     paths = [os.path.join(os.path.dirname(path), name) for name in names + (TOKENIZER_JSON,)]
     return next(iter(filter(os.path.exists, paths)), None)
-
-
-def read_model_configs(path):
-    """The configs in a file that Keras saved a model to, without Keras: of a zip, of HDF5, of a file that is both."""
-    import h5py
-    configs = []
-    with open_regular_file(path) as stream:
-        if zipfile.is_zipfile(stream):
-            with zipfile.ZipFile(stream) as archive:
-                configs.append(read_archive(archive, path))
-    if h5py.is_hdf5(path):
-        with h5py.File(path, 'r') as file:
-            check_hdf5(file, path, os.path.getsize(path))
-            if 'model_config' not in file.attrs:
-                raise CheckpointError('%s holds weights at most, and no model; save with model.save(...)' % path)
-            text = file.attrs['model_config']
-        configs.append(json.loads(text.decode('utf-8') if isinstance(text, bytes) else text))
-    if not configs:
-        raise CheckpointError('%s cannot be opened as a Keras model: it is neither a zip nor HDF5' % path)
-    return configs
-
-
-def read_archive(archive, path):
-    """The config in an open .keras file, whose other members are found to be what Keras writes there."""
-    import h5py
-    names, size = archive.namelist(), os.path.getsize(path)
-    if sum(info.file_size for info in archive.infolist()) > allowed_size(size):
-        raise CheckpointError('%s unpacks to far more than its own size, unlike what Keras writes' % path)
-    if set(names) - MEMBERS or len(set(names)) != len(names):
-        raise CheckpointError('%s is not opened: it holds %s, where Keras writes %s, each once'
-                              % (path, some(names), ', '.join(sorted(MEMBERS))))
-    if WEIGHTS_MEMBER in names:
-        with h5py.File(io.BytesIO(archive.read(WEIGHTS_MEMBER)), 'r') as file:
-            check_hdf5(file, '%s: %s' % (path, WEIGHTS_MEMBER), size)
-    with archive.open('config.json') as member:
-        config = json.loads(member.read(MAX_JSON).decode('utf-8'))
-    return {field: config[field] for field in config if field != 'compile_config'}  # left unread
-
-
-def allowed_size(size):
-    """How many bytes a file of `size` bytes may unpack to; Keras compresses nothing."""
-    return 2 * size + MAX_JSON
-
-
-def check_hdf5(file, path, size):
-    """CheckpointError for an open HDF5 file, of `size` bytes, that would read other files or fill the memory."""
-    if count_bytes(file, path) > allowed_size(size):
-        raise CheckpointError('%s says that it holds far more than its own size, unlike what Keras writes' % path)
-
-
-def count_bytes(group, path, seen=()):
-    """The bytes of the values in a group; CheckpointError for a part that is read from another file, or again."""
-    import h5py
-    seen = seen or set()
-    address = h5py.h5o.get_info(group.id).addr
-    if address in seen:  # a link to a group around it makes ways without an end
-        raise CheckpointError('%s has the group %s in more than one place, unlike what Keras writes'
-                              % (path, group.name))
-    seen.add(address)
-    count = 0
-    for name in group:
-        link, place = group.get(name, getlink=True), '%s/%s' % (group.name.rstrip('/'), name)
-        if not isinstance(link, h5py.HardLink):
-            raise CheckpointError('%s is not opened: %s is a link, to another place or file; Keras writes none'
-                                  % (path, place))
-        found = group[name]
-        if isinstance(found, h5py.Group):
-            count += count_bytes(found, path, seen)
-        elif isinstance(found, h5py.Dataset):
-            if found.external or getattr(found, 'is_virtual', False):
-                raise CheckpointError('%s is not opened: the values of %s are in other files; Keras keeps them in this '
-                                      'one' % (path, place))
-            count += functools.reduce(operator.mul, map(int, found.shape or ()), found.dtype.itemsize)
-    return count
-
-
-def refuse_code(config, path):
-    """CheckpointError for a class in a model's config that could run code when Keras makes it, such as Lambda.
-
-    Taken are HARMLESS, our layers, and layers and models that are registered with Keras in this process.
-    """
-    if isinstance(config, dict):
-        if 'class_name' in config:
-            name, module = config['class_name'], str(config.get('module') or 'keras')
-            harmless = isinstance(name, STRINGS) and name in HARMLESS
-            harmless = harmless and (module + '.').startswith(('keras.', 'builtins.'))
-            if not harmless and not _is_registered(config.get('registered_name') or name):
-                raise CheckpointError(
-                    '%s is not opened: it has a %s (of %s), and only our layers and those of Keras that run no code '
-                    'from a file are taken. If you trust the file, load it with Keras yourself and call '
-                    'BertModel.from_keras_model(model).save_release(...)' % (path, name, module))
-        config = list(config.values())
-    for part in config if isinstance(config, list) else ():
-        refuse_code(part, path)
-
-
-def _is_registered(name):
-    """Whether a layer or model is registered with Keras under this name."""
-    from bert4keras.backend import custom_object, keras
-    found = custom_object(name) if isinstance(name, STRINGS) else None
-    return isinstance(found, type) and issubclass(found, keras.layers.Layer)
 
 
 def warn_of_widening(checkpoint):

@@ -13,10 +13,11 @@ import numpy as np
 
 from bert4keras.compat import native
 from bert4keras.layers import BertClassifier, BertSpan
+from bert4keras.model_file import inputs_in
 from bert4keras.release.config import hidden_act_of
 from bert4keras.release.heads import dropout_field
 
-__all__ = ['as_call', 'check_connected', 'first_difference', 'inbound_layers', 'read_model', 'same_request', 'trace']
+__all__ = ['as_call', 'first_difference', 'inbound_layers', 'read_model', 'same_request', 'trace']
 
 NEEDED = ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position', 'Embedding-Norm', 'Attention-Mask',
           'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward']
@@ -94,51 +95,7 @@ def inbound_layers(model):
 
 def _names_in(call):
     """The names of the layers that a call of one takes its inputs from, in a model's config."""
-    return [name for name, _ in _inputs_in(call)]
-
-
-def _inputs_in(call):
-    """(layer, number of its call) of each input of a call, which is [layer, call, tensor, ...], however nested."""
-    if isinstance(call, dict):
-        return [found for key in sorted(call) for found in _inputs_in(call[key])]
-    if not isinstance(call, (list, tuple)):
-        return []
-    if len(call) > 2 and hasattr(call[0], 'lower') and [type(part) for part in call[1:3]] == [int, int]:
-        return [(str(native(call[0])), call[1])]
-    return [found for part in call for found in _inputs_in(part)]
-
-
-def check_connected(config):
-    """ValueError for a model, anywhere in a config, that some Keras versions would build without an end.
-
-    They go on as long as there is a call of a layer without its inputs, which may never come.
-    """
-    if isinstance(config, dict):
-        if isinstance(config.get('layers'), list):
-            _check_calls(config['layers'])
-        config = list(config.values())
-    for part in config if isinstance(config, list) else ():
-        check_connected(part)
-
-
-def _check_calls(layers):
-    """ValueError unless the calls of these layers can be made one after the other."""
-    waiting, users = {}, collections.defaultdict(list)
-    for layer in layers:
-        name = str(native(layer.get('name', layer['config'].get('name'))))
-        for number, call in enumerate(layer.get('inbound_nodes') or [[]]):
-            inputs = set(_inputs_in(call))
-            waiting[name, number] = len(inputs)
-            for one in inputs:
-                users[one].append((name, number))
-    ready = [call for call in waiting if not waiting[call]]
-    while ready:
-        for user in users[ready.pop()]:
-            waiting[user] -= 1
-            if not waiting[user]:
-                ready.append(user)
-    for name, number in sorted(call for call in waiting if waiting[call]):
-        raise ValueError('layer %s is called with what no layer gives' % name)
+    return [name for name, _ in inputs_in(call)]
 
 
 # ------------------------------------------------------------------ requests for layers

@@ -18,13 +18,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from bert4keras import bert, convert as convert_module, graph, layers, reference, verify as verify_module
+from bert4keras import bert, convert as convert_module, layers, reference, verify as verify_module
 from bert4keras.backend import MODEL_SUFFIX, keras, set_gelu
 from bert4keras.bert import build_bert_model
 from bert4keras.checkpoint import CheckpointError, open_checkpoint, save_checkpoint
 from bert4keras.commands import convert, fill_mask, inspect, load_tokenizer, verify
-from bert4keras.convert import refuse_code
 from bert4keras.families import find_release, hugging_face_names
+from bert4keras.model_file import check_connected, read_model_configs, refuse_code
 from bert4keras.tokenizer import Tokenizer, VocabularyError
 from bert4keras.tokenizer_files import save_tokenizer_files
 from tests.helpers.releases import make_release, random_ids
@@ -438,7 +438,6 @@ def archive(path, members):
 @pytest.mark.filterwarnings('ignore:Duplicate name')
 def test_a_model_file_with_more_than_keras_writes_is_refused(tmp_path, names, words):
     """Weights in .npz, which tf.keras 2.15 reads with pickles in it, and assets; and a member that is there twice."""
-    from bert4keras.convert import read_model_configs
     path = archive(tmp_path / 'm.keras', [(name, b'{}') for name in names])
     with pytest.raises(CheckpointError, match=r'm\.keras is not opened: it holds .*' + words):
         read_model_configs(path)
@@ -450,7 +449,6 @@ def test_a_model_file_with_more_than_keras_writes_is_refused(tmp_path, names, wo
 def test_a_model_file_that_reads_other_files_is_refused(tmp_path, kind, zipped):
     """HDF5 can have parts in any other file of the reader's: those are named, and not read; in a .keras file too."""
     h5py = pytest.importorskip('h5py')
-    from bert4keras.convert import read_model_configs
     path, secret = str(tmp_path / 'm.h5'), str(tmp_path / 'secret.h5')
     with h5py.File(secret, 'w') as file:
         file['x'] = np.ones(3)
@@ -487,10 +485,10 @@ def test_a_model_whose_layers_wait_for_each_other_is_refused(nodes, words):
     layers = [{'name': name, 'config': {}, 'inbound_nodes': nodes.get(name, [])} for name in 'abc']
     config = [{'class_name': 'Model', 'config': {'layers': [{'class_name': 'Model', 'config': {'layers': layers}}]}}]
     if words is None:
-        graph.check_connected(config)
+        check_connected(config)
     else:
         with pytest.raises(ValueError, match=words):
-            graph.check_connected(config)
+            check_connected(config)
 
 
 @pytest.mark.engine_free
@@ -498,7 +496,6 @@ def test_a_model_whose_layers_wait_for_each_other_is_refused(nodes, words):
 def test_a_model_file_that_says_it_holds_more_than_itself_is_refused(tmp_path, zipped):
     """Some hundred bytes can be a table of a terabyte of zeros, which Keras would read before it looks at the shape."""
     h5py = pytest.importorskip('h5py')
-    from bert4keras.convert import read_model_configs
     path = str(tmp_path / 'm.h5')
     with h5py.File(path, 'w') as file:
         file.attrs['model_config'] = b'{"class_name": "Model"}'

@@ -18,7 +18,7 @@ ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
     ('bus_error', 'compat', 'errors', 'files'),
-    ('which_keras', 'backend', 'batching', 'parallel', 'reference', 'release', 'search', 'tokenizer',
+    ('which_keras', 'backend', 'batching', 'model_file', 'parallel', 'reference', 'release', 'search', 'tokenizer',
      'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
     ('graph', 'heads', 'losses'),
@@ -33,7 +33,7 @@ OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 't
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'embedding', 'errors', 'files', 'parallel', 'reference', 'release',
                'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'checkpoint', 'families', 'tensor_bundle')
 # These start Keras when a function of theirs needs it.
-LAZY = ('cli', 'commands', 'convert', 'decoding', 'snippets', 'verify')
+LAZY = ('cli', 'commands', 'convert', 'decoding', 'model_file', 'snippets', 'verify')
 
 
 def module_files():

@@ -38,9 +38,9 @@ MUTATIONS = [
     ('--force through a link', 'convert.py', 'if os.path.islink(destination) or not os.path.isdir(destination):',
      'if not os.path.isdir(destination):', CONVERT),
     ('anything is replaced by force', 'convert.py', 'if os.listdir(destination):', 'if False:', CONVERT),
-    ('a Lambda is opened', 'convert.py', 'if not harmless and not _is_registered', 'if False and not _is_registered',
+    ('a Lambda is opened', 'model_file.py', 'if not harmless and not _is_registered', 'if False and not _is_registered',
      CONVERT),
-    ("another module's class is taken for Keras'", 'convert.py',
+    ("another module's class is taken for Keras'", 'model_file.py',
      "harmless = harmless and (module + '.').startswith(('keras.', 'builtins.'))", 'pass', CONVERT),
     ('the tokenizer stays behind', 'convert.py', 'carry_tokenizer(vocab_path, directory, layout)', 'pass', CONVERT),
 ]
