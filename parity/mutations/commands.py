@@ -4,6 +4,7 @@ from __future__ import absolute_import, division, print_function
 
 VERIFY = 'tests/test_commands.py -k "does_nothing or in_figures or it_is_told"'
 GELU = 'tests/test_cli.py -k gelu_asked'
+FILES = 'tests/test_commands.py -k "model_file or wait_for"'
 CONVERT = 'tests/test_commands.py -k "never_overwrites or never_replaced or takes_the_tokenizer or refused"'
 FILL = 'tests/test_commands.py -k "fill_mask"'
 CHECK = VERIFY
@@ -42,5 +43,10 @@ MUTATIONS = [
      CONVERT),
     ("another module's class is taken for Keras'", 'model_file.py',
      "harmless = harmless and (module + '.').startswith(('keras.', 'builtins.'))", 'pass', CONVERT),
+    ('weights that may be pickled are opened', 'model_file.py', 'if set(names) - MEMBERS or len(', 'if len(', FILES),
+    ('a table larger than its file is read', 'model_file.py', 'if count_bytes(file, path) > allowed_size(size):',
+     'if count_bytes(file, path) < 0:', FILES),
+    ('layers may wait for each other', 'model_file.py', 'sorted(call for call in waiting if waiting[call])',
+     '()', FILES),
     ('the tokenizer stays behind', 'convert.py', 'carry_tokenizer(vocab_path, directory, layout)', 'pass', CONVERT),
 ]
