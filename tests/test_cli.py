@@ -227,6 +227,14 @@ def test_lines_end_at_line_feeds_only(tmp_path):
     assert cli.read_lines(write(tmp_path / 'empty.txt', b'')) == []
 
 
+def test_a_line_without_an_end_is_not_read_on(tmp_path, monkeypatch):
+    """A device such as /dev/zero: the error comes after MAX_LINE bytes; a line of just as many, its end included, is one."""
+    monkeypatch.setattr(cli, 'MAX_LINE', 7)
+    assert cli.read_lines(write(tmp_path / 'in.txt', b'123456\n1')) == [u'123456', u'1']
+    with pytest.raises(ValueError, match=re.escape('/dev/zero, line 1 has more than 7 bytes')):
+        cli.read_lines('/dev/zero')
+
+
 C_LOCALE = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''}
 
 
