@@ -23,6 +23,9 @@ CASES = {
     'BertSelfAttention': (dict(num_attention_heads=4, dropout_rate=0.25), [STATES, MASK], (BATCH, LENGTH, HIDDEN)),
     'BertFeedForward': (dict(intermediate_size=17, activation='relu'), [STATES], (BATCH, LENGTH, HIDDEN)),
     'BertDense': (dict(units=8, activation='tanh', use_bias=False), [STATES], (BATCH, LENGTH, 8)),
+    'BertClassifier': (dict(units=3, labels=['a', 'b', 'c'], problem_type='single_label_classification'), [STATES],
+                       (BATCH, LENGTH, 3)),
+    'BertSpan': (dict(units=2), [STATES], (BATCH, 2, LENGTH)),
     'BertFirstToken': ({}, [STATES], (BATCH, HIDDEN)),
     'BertTokenProbability': ({}, None, None),  # needs the table; parity/ runs it in a whole model
 }
