@@ -473,6 +473,10 @@ def fill_standard_streams():
         except EnvironmentError:
             handle = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(handle, 'w') if name == 'stderr' else None)
+    try:
+        os.write(2, b'')
+    except EnvironmentError:  # open, but not to write; Python would try what is left over at the end, and return 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @contextlib.contextmanager

@@ -24,8 +24,10 @@ def quick_compiler():
         yield
         return
     jax.config.update('jax_disable_most_optimizations', True)
+    os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'  # for fresh processes, too
     yield
     jax.config.update('jax_disable_most_optimizations', False)
+    del os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS']
 
 
 @pytest.fixture(scope='session')

@@ -666,6 +666,14 @@ def test_closed_standard_streams(tmp_path, closed, argv, code, words):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
+def test_what_was_said_to_an_unwritable_stderr_before_leaves_the_exit_code():
+    """Python keeps what it could not write, tries again at its end, and would return 120."""
+    code = 'import sys\ntry:\n  sys.stderr.write("Using"); sys.stderr.flush()\nexcept IOError:\n  pass\n' + FAKE
+    command = ['sh', '-c', '"$@" 2</dev/null', 'sh', sys.executable, '-c', code, 'inspect', 'nowhere']
+    assert subprocess.call(command, env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(cli.__file__)))) == 2
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
 def test_what_an_engine_says_to_a_closed_stderr_is_no_error():
     """Keras 2 writes "Using TensorFlow backend." when it starts, and does not ask whether anybody listens."""
     code = FAKE.replace("np.ones((len(texts), 3), 'float32')",
