@@ -55,7 +55,7 @@ def failure(copy, check):
     environment = dict(os.environ, PYTHONPATH=copy, PYTHONDONTWRITEBYTECODE='1', TF_CPP_MIN_LOG_LEVEL='2',
                        JAX_DISABLE_MOST_OPTIMIZATIONS='1')
     environment.pop('BERT4KERAS_RESULTS', None)
-    run = subprocess.Popen([sys.executable, '-m', 'pytest', '-x', '-q', '--tb=short', '-p', 'no:cacheprovider']
+    run = subprocess.Popen([sys.executable, '-m', 'pytest', '-x', '-q', '--slow', '--tb=short', '-p', 'no:cacheprovider']
                            + shlex.split(check), cwd=copy, env=environment, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
     output = run.communicate()[0].decode('utf-8', 'replace')

@@ -54,7 +54,8 @@ def score_by_hand(bert, row, found, is_ended):
     return np.log(outputs[range(new), token_ids[-new:]]).sum()
 
 
-@pytest.mark.parametrize('name', sorted(MODELS))
+@pytest.mark.parametrize('name', ['bert-seq2seq', 'albert'] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ('bert-lm', 'bert-keep-words', 'albert_zh')])
 def test_with_the_cache_as_without_and_as_the_model(tmp_path, name):
     """Texts of three lengths in one batch: the same tokens with and without, the probabilities those of each alone."""
     bert = build(tmp_path, name)
@@ -75,6 +76,7 @@ def test_with_the_cache_as_without_and_as_the_model(tmp_path, name):
         assert abs(score_by_hand(bert, row, cached[number], is_ended) - cached[number].score) < 6 * ROUNDING
 
 
+@pytest.mark.slow
 def test_each_step_step_by_step(tmp_path):
     """Rows that go on from one another, a padding token amid a text, the last of the positions: every probability."""
     bert = build(tmp_path, 'bert-seq2seq')
@@ -91,6 +93,7 @@ def test_each_step_step_by_step(tmp_path):
     assert len({int(row.argmax()) for row in ours}) > 1
 
 
+@pytest.mark.slow
 def test_a_step_computes_one_position(tmp_path):
     """The model of a step returns words of one position [B, 1, V]; its weights are the trained model's own."""
     bert = build(tmp_path, 'bert-lm')
@@ -104,6 +107,7 @@ def test_a_step_computes_one_position(tmp_path):
     assert {id(weight) for layer in stepping.layers for weight in layer.weights} <= own
 
 
+@pytest.mark.slow
 def test_texts_of_many_lengths_have_one_shape(tmp_path):
     """Whatever is asked for, one or several texts, short or long: what compiles does so once for each model."""
     generator = IdGenerator(build(tmp_path, 'bert-lm', prefix='Second-'), batch_size=1)
@@ -122,6 +126,7 @@ def test_texts_of_many_lengths_have_one_shape(tmp_path):
     assert sorted(one[:2] for one in shapes) == [((1, 16), (1, 16)), ((2, 1), (2, 1))]
 
 
+@pytest.mark.slow
 def test_training_goes_on_and_the_generator_follows(tmp_path):
     """After `fit` a generator made before writes by the new weights; so does one of the saved and loaded model."""
     bert = build(tmp_path, 'bert-lm', with_mlm='linear')
@@ -202,6 +207,7 @@ def test_texts_in_and_texts_out(tmp_path):
         writer.beam_search(texts, beams=3, count=4)
 
 
+@pytest.mark.slow
 def test_texts_that_a_language_model_goes_on_with(tmp_path):
     """They have no [SEP] at their end, and may be empty."""
     writer = TextGenerator(build(tmp_path, 'bert-lm').model, tokenizer())
@@ -239,6 +245,7 @@ def test_what_cannot_be_generated_from(tmp_path, monkeypatch):
             generator.beam_search([ROWS[0], row], max_length=5)
 
 
+@pytest.mark.slow
 def test_models_that_cannot_generate(tmp_path):
     """An encoder, a model that is not built, one segment only, batches of none."""
     bert = build(tmp_path, 'bert-seq2seq', application='encoder')

@@ -93,6 +93,7 @@ def test_a_pooler_that_a_checkpoint_lacks_is_new_as_well(body, caplog, tmp_path)
         build_bert_model(body[1], path, num_labels=2, with_pool=True)
 
 
+@pytest.mark.slow
 def test_heads_beside_each_other(body):
     """A task's head comes after those of pretraining, which the same pooled vector serves."""
     model = build_bert_model(body[0], with_nsp=True, with_mlm=True, num_labels=5)
@@ -104,6 +105,7 @@ def test_heads_beside_each_other(body):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_keep_words_and_a_head(body, tmp_path):
     """The vocabulary that is kept is written, and the head with it."""
     bert = build_bert_model(body[0], num_labels=3, keep_words=KEEP_WORDS, return_keras_model=False)
@@ -115,7 +117,7 @@ def test_keep_words_and_a_head(body, tmp_path):
 
 # ------------------------------------------------------------------ heads that are kept
 
-@pytest.mark.parametrize('head', ['classification', 'tokens', 'span'])
+@pytest.mark.parametrize('head', ['classification', 'span', pytest.param('tokens', marks=pytest.mark.slow)])
 def test_a_model_keeps_its_head(fine_tuned, tmp_path, caplog, head):
     """Loaded, saved by Keras, opened, read back, written as a release: weights, names and dropout are the same."""
     directory, config, variables = fine_tuned(head)
@@ -147,6 +149,7 @@ def test_what_a_classifier_is_for_is_kept(fine_tuned, tmp_path):
     assert (read['problem_type'], read['classifier_dropout']) == ('multi_label_classification', 0.0)
 
 
+@pytest.mark.slow
 def test_dropout_before_a_classifier_and_nowhere_else():
     """At the config's rate, which is an ALBERT's own; a span has none."""
     for config, rate in ((CONFIG, 0.25), (dict(CONFIG, classifier_dropout=0.4), 0.4), (ALBERT_CONFIG, 0.1),
@@ -172,6 +175,7 @@ def test_verify_runs_the_head(fine_tuned, monkeypatch, head, layer, shape):
     assert last.difference > last.tolerance
 
 
+@pytest.mark.slow
 def test_a_head_can_be_converted_to_keras(fine_tuned, tmp_path):
     """`convert --to keras` builds the head that the checkpoint has."""
     directory, config, _ = fine_tuned('tokens')
@@ -205,6 +209,7 @@ def test_a_classifier_of_ones_own(fine_tuned):
     assert BertModel.from_keras_model(model, changed=True).labels == NAMES
 
 
+@pytest.mark.slow
 def test_a_changed_head_is_not_written_unasked(fine_tuned, tmp_path):
     """Saving names the layer; another layer of the user's on top, called Classifier, is no head."""
     directory = fine_tuned('tokens')[0]

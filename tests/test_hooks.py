@@ -308,7 +308,8 @@ class WithAdapters(BertModel):
         return super(WithAdapters, self).add_and_norm(x, y, name)
 
 
-@pytest.mark.parametrize('application', ['encoder', 'lm', 'seq2seq'])
+@pytest.mark.parametrize('application', ['lm'] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ('encoder', 'seq2seq')])
 def test_one_adapter_for_every_application(release, plain, application):
     """The README's adapter with each application: so small that the outputs are those of the plain model."""
     expected = build_bert_model(release[0], application=application).predict(plain[0])
@@ -329,6 +330,7 @@ def test_generation_implies_the_words(release, tmp_path, application):
         build_bert_model(release[1], os.path.join(str(tmp_path), 'encoder.ckpt'), application=application)
 
 
+@pytest.mark.slow
 def test_linear_heads_give_logits(release, plain, tmp_path):
     """tanh and softmax of the linear heads are the heads; saved, reloaded and read back they stay linear."""
     def softmax(x):
@@ -432,6 +434,7 @@ def test_loading_is_no_state_of_the_process(release, plain):
     assert len(drawn) == 2 and all(0.01 < values.std() < 0.03 for values in drawn)
 
 
+@pytest.mark.slow
 def test_two_threads_that_load(release, plain):
     """Both get their weights, and a model that is built afterwards or in between gets random ones."""
     models, errors = [], []
@@ -520,6 +523,7 @@ def test_heads_and_siamese_uses_are_no_change(release, tmp_path, caplog):
     assert ['Head' in record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [True]
 
 
+@pytest.mark.slow
 def test_a_changed_model_is_converted_if_asked(release, tmp_path):
     """`convert` refuses a Keras model that computes something else, and says how to have it all the same."""
     from bert4keras.cli import main

@@ -92,6 +92,7 @@ def test_the_encoder_equals_the_reference(release, output_layer_num, blocks, gel
     assert not model.trainable_weights
 
 
+@pytest.mark.slow
 def test_all_the_options_of_get_model():
     """A task input, activations inside attention, prefixes of what to train, no dropout."""
     inputs, output = get_model(token_num=19, pos_num=11, seq_len=9, embed_dim=12, transformer_num=2, head_num=3,
@@ -190,6 +191,7 @@ def test_a_saved_model_needs_no_custom_objects(release, pretraining, tmp_path):
 
 # ------------------------------------------------------------------ masks, for what users put on top
 
+@pytest.mark.slow
 def test_masks_reach_the_users_layers_and_losses(release, pretraining):
     """A mean over the output is one over real tokens; only masked positions count in the loss."""
     model = load_trained_model_from_checkpoint(*paths(release), seq_len=7)
@@ -463,8 +465,8 @@ def test_load_vocabulary(tmp_path):
 TEXTS = [u'word1 word2', u'', u'word%d ' % 3 * 11, (u'word4 word5', u'word6'), u'word7 zz', u'word8 word9 word1'] * 3
 
 
-@pytest.mark.parametrize('poolings', [None, keras_bert.POOL_NSP,
-                                      [keras_bert.POOL_MAX, keras_bert.POOL_NSP, keras_bert.POOL_AVE]])
+@pytest.mark.parametrize('poolings', [[keras_bert.POOL_MAX, keras_bert.POOL_NSP, keras_bert.POOL_AVE]] + [
+    pytest.param(pooling, marks=pytest.mark.slow) for pooling in (None, keras_bert.POOL_NSP)])
 def test_extract_embeddings(release, poolings):
     """Each text's vectors, in the caller's order, are those that it gets alone; in a few batches."""
     model = load_trained_model_from_checkpoint(*paths(release), seq_len=None)
@@ -482,6 +484,7 @@ def test_extract_embeddings(release, poolings):
         assert result.shape == wanted.shape and np.abs(result - wanted).max() < ROUNDING
 
 
+@pytest.mark.slow
 def test_extract_embeddings_of_a_model_without_cutting(release):
     """A model with a fixed length pads to it; a free one to the longest text of the caller's batch."""
     vocab = keras_bert.load_vocabulary(keras_bert.get_checkpoint_paths(release[0]).vocab)
@@ -785,6 +788,7 @@ class SpanLoss(keras.layers.Layer):
         return (input_shape[0][0],)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_a_script_of_span_extraction_with_only_the_import_changed(letters):
     """get_model(training=False), everything trainable, a loss masked by the ids: it finds the spans."""

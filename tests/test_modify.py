@@ -93,6 +93,7 @@ def test_alibi(release, plain):
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_prefix_tuning(release, plain):
     """Five more keys in each block; between the tokens, attention is BERT's up to a factor of each row."""
     from prefix_tuning import BertWithPrefix
@@ -105,6 +106,7 @@ def test_prefix_tuning(release, plain):
     assert [tuple(weight.shape) for weight in bert.layers['Encoder-1-MultiHeadSelfAttention'].weights][-1] == (2, 5, 32)
 
 
+@pytest.mark.slow
 def test_pre_norm(release, plain):
     """x + f(norm(x)): with the functions' outputs at zero, all that is left is one norm of the embeddings."""
     from pre_norm import PreNormBert
@@ -120,6 +122,7 @@ def test_pre_norm(release, plain):
     assert difference(bert.model.predict(plain[0]), plain[1]) > 0.1
 
 
+@pytest.mark.slow
 def test_early_exits(release, plain):
     """An output of the classes after each block, of which the first knows nothing of the second block."""
     from early_exits import BertWithExits
@@ -133,6 +136,7 @@ def test_early_exits(release, plain):
     assert difference(after[1], before[1]) > 1e-4
 
 
+@pytest.mark.slow
 def test_mixture_of_experts(release, plain):
     """With the gates shut to all but the first expert it is BERT; open, it is not."""
     from mixture_of_experts import BertWithExperts
@@ -144,6 +148,7 @@ def test_mixture_of_experts(release, plain):
     assert difference(bert.model.predict(plain[0]), plain[1]) < ROUNDING
 
 
+@pytest.mark.slow
 def test_encoder_decoder(release, plain):
     """Both stacks load; the decoder sees the whole source, and of the target what precedes."""
     from encoder_decoder import encoder_decoder
@@ -164,6 +169,7 @@ def test_encoder_decoder(release, plain):
     assert np.abs(model.predict([source, ids[1], target, 0 * target]) - before).max(axis=(1, 2)).min() > 1e-6
 
 
+@pytest.mark.slow
 def test_recomputation(release, plain):
     """The same loss and the same step, where that Keras can; where it cannot, the error says so."""
     from recomputation import RecomputingBert

@@ -204,8 +204,8 @@ def test_the_classes_in_the_files(saved):
 
 # ------------------------------------------------------------------ in this process
 
-@pytest.mark.parametrize('variant', ['encoder', 'nsp_mlm_span', 'keep_words'] + [
-    pytest.param(name, marks=pytest.mark.slow) for name in ('pooler_tokens', 'seq2seq', 'lm')])
+@pytest.mark.parametrize('variant', ['nsp_mlm_span'] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ('encoder', 'keep_words', 'pooler_tokens', 'seq2seq', 'lm')])
 def test_model_from_its_config(release, variant):
     """from_config(get_config()), and JSON too, with the weights of the model: exactly its outputs."""
     model = build_variant(release, variant)
