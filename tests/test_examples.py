@@ -22,7 +22,7 @@ from bert4keras.snippets import BucketedBatches
 from bert4keras.tokenizer import Tokenizer
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'examples')
-ROWS = ('keras231-tf113', 'keras3-torch')
+ROWS = ('tfkeras-tf210', 'keras3-torch')
 # The name of the file, its smallest arguments, the number of blocks, and whether it then does better than the baseline.
 SMALLEST = [
     ('adapters', '--epochs 1 --examples 16', 1, False),
