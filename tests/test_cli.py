@@ -79,6 +79,7 @@ from bert4keras import cli
 cli.embed_texts = lambda texts, args: np.ones((len(texts), 3), 'float32')
 sys.exit(cli.main())
 '''  # what does not need an engine does not wait for one
+PACKAGES = os.path.dirname(os.path.dirname(cli.__file__))
 
 
 def start(*argv, **kwargs):
@@ -656,7 +657,7 @@ def test_closed_standard_streams(tmp_path, closed, argv, code, words):
     command = '"$@" %s' % closed
     process = subprocess.Popen(['sh', '-c', command, 'sh', sys.executable, '-c', FAKE] + argv, cwd=str(tmp_path),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(cli.__file__))))
+                               env=dict(os.environ, PYTHONUNBUFFERED='', PYTHONPATH=PACKAGES))
     err = process.communicate()[1]
     assert process.returncode == code, err
     assert words in err and b'Traceback' not in err and b'ignored' not in err
@@ -670,7 +671,7 @@ def test_what_was_said_to_an_unwritable_stderr_before_leaves_the_exit_code():
     """Python keeps what it could not write, tries again at its end, and would return 120."""
     code = 'import sys\ntry:\n  sys.stderr.write("Using"); sys.stderr.flush()\nexcept IOError:\n  pass\n' + FAKE
     command = ['sh', '-c', '"$@" 2</dev/null', 'sh', sys.executable, '-c', code, 'inspect', 'nowhere']
-    assert subprocess.call(command, env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(cli.__file__)))) == 2
+    assert subprocess.call(command, env=dict(os.environ, PYTHONUNBUFFERED='', PYTHONPATH=PACKAGES)) == 2
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='needs a POSIX shell')
