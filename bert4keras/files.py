@@ -31,7 +31,7 @@ except ImportError:  # Windows
 
 from bert4keras.compat import native
 
-__all__ = ['MAX_JSON', 'contains', 'copy_file', 'identity', 'lock', 'move_files', 'open_regular_file',
+__all__ = ['MAX_JSON', 'contains', 'copy_file', 'identity', 'is_at', 'lock', 'move_files', 'open_regular_file',
            'read_regular_file', 'replace', 'replace_directory', 'synced', 'temporary_directory', 'tidy', 'whole_file']
 
 MAX_JSON = 1 << 26  # bytes of a file that is read as a whole, such as a config; the largest real ones have 2 MB
@@ -88,6 +88,15 @@ def identity(path):
     return status.st_dev, status.st_ino, status.st_mtime
 
 
+def is_at(handle, path):
+    """Whether an open file, given its descriptor, still has the name `path`, or that of a link there."""
+    try:
+        known, found = os.fstat(handle), os.stat(path)
+    except EnvironmentError:
+        return False
+    return (known.st_dev, known.st_ino) == (found.st_dev, found.st_ino)
+
+
 def contains(directory, path):
     """Whether `path`, or what it is a link to, is `directory` or lies in it, by whatever names."""
     for place in {os.path.abspath(path), os.path.realpath(path)}:
@@ -140,18 +149,10 @@ def _open_lock(path):
                 raise
             handle = os.open(path, os.O_RDONLY | _NOFOLLOW)  # somebody else's, left behind
         locked = _try_lock(handle, fcntl.LOCK_EX)
-        if not locked or _is_at(handle, path):
+        if not locked or is_at(handle, path):
             return handle, locked
         os.close(handle)
     raise IOError(errno.EBUSY, 'is written by too many others at the same time', path)
-
-
-def _is_at(handle, path):
-    """Whether an open file still has its name."""
-    try:
-        return os.path.samestat(os.lstat(path), os.fstat(handle))
-    except EnvironmentError:
-        return False
 
 
 def _try_lock(handle, how):

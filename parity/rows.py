@@ -222,7 +222,7 @@ def table(rows, found):
     form = '%-18s %-8s %-36s %7s %8s %7s %8s %8s'
     yield form % ('row', 'Python', 'Keras', 'passed', 'skipped', 'failed', 'seconds', 'CPU')
     for row in rows:
-        runs = [found[row][run] for run in RUNS if run in found.get(row, {})]
+        runs = list(found.get(row, {}).values())
         keras = [run['versions']['keras'] for run in runs if run['versions']['keras']]
         yield form % ((row, runs[0]['versions']['python'] if runs else '', keras[-1] if keras else 'no report')
                       + totals(runs) + tuple('%.0f' % sum(run[key] for run in runs) for key in ('seconds', 'cpu')))

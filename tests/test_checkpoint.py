@@ -1124,6 +1124,26 @@ def test_processes_that_save_to_one_path(folder):
     assert is_whole_or_absent(prefix) and sorted(os.listdir(folder)) == ['m' + DATA, 'm.index']
 
 
+def test_a_file_that_replaces_another_is_not_taken_for_it(folder, monkeypatch):
+    """Written in the same moment, and with the number that the system may use again: what is read is of one file."""
+    prefix, looks = os.path.join(folder, 'm'), []
+    save_checkpoint(prefix, {u'x': np.full(5, 1, 'float32')})
+    os.utime(prefix + '.index', (1, 1))
+
+    def read_and_replace(path):
+        found = read_index(path)
+        looks.append(path)
+        if len(looks) == 1:
+            os.remove(path)
+            save_checkpoint(prefix, {u'x': np.full(5, 2, 'float32')})
+            os.utime(path, (1, 1))
+        return found
+
+    read_index = checkpoint.read_index
+    monkeypatch.setattr(checkpoint, 'read_index', read_and_replace)
+    assert open_checkpoint(prefix)['x'].tolist() == [2] * 5 and len(looks) == 2
+
+
 def test_what_was_opened_stays_what_it_was(folder):
     """A checkpoint that was opened, and not read yet, is read as it was, whatever replaces it in the meantime."""
     prefix = os.path.join(folder, 'm')

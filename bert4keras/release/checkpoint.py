@@ -22,7 +22,7 @@ import numpy as np
 
 from bert4keras.compat import TEXT, Mapping, fspath
 from bert4keras.errors import CheckpointError, error
-from bert4keras.files import MAX_JSON, identity, move_files, read_regular_file, replace, synced, temporary_directory
+from bert4keras.files import MAX_JSON, is_at, move_files, read_regular_file, replace, synced, temporary_directory
 from bert4keras.release.tensor_bundle import (
     MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, open_file,
     read_index, require_file)
@@ -106,11 +106,16 @@ class _Map(object):
 
 
 def _snapshot(path, look):
-    """`look(path)`, of one and the same file, whoever replaces it meanwhile."""
+    """`look(path)`, of one and the same file, whoever replaces it meanwhile.
+
+    The file is kept open: the system gives the number of a file that is gone to the next one, which may well be of
+    the same moment.
+    """
     for _ in range(_PATIENCE):
-        known, found = identity(path), look(path)
-        if identity(path) == known:
-            return found
+        with open_file(path) as file:
+            found = look(path)
+            if is_at(file.fileno(), path):
+                return found
     raise error(path, 'is replaced all the time by somebody else; open it when that has ended')
 
 
