@@ -10,6 +10,8 @@ import importlib
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import h5py
@@ -250,6 +252,56 @@ def test_a_layer_heeds_its_initializer_and_regularizer():
     assert (model.get_layer('Table').get_weights()[0] == 1).all() and len(model.losses) == 1
 
 
+def test_layers_have_keras_berts_attributes():
+    """Sizes and weights by the names that scripts read: adversarial training takes `embeddings`, for instance."""
+    model = get_model(13, 5, 5, 4, 1, 2, 6, use_task_embed=True, task_num=3)
+    for name, sizes in (('Token', (13, 4)), ('Segment', (2, 4)), ('Position', (5, 4)), ('Task', (3, 4))):
+        layer = model.get_layer('Embedding-' + name)
+        assert (layer.input_dim, layer.output_dim) == sizes and layer.embeddings is layer.weights[0]
+    attention, inner = [model.get_layer('Encoder-1-' + name) for name in ('MultiHeadSelfAttention', 'FeedForward')]
+    assert attention.head_num == 2 and not attention.history_only and attention.use_bias and inner.units == 6
+    assert [getattr(attention, name) is weight for name, weight in
+            zip('Wq bq Wk bk Wv bv Wo bo'.split(), attention.weights)] == [True] * 8
+    assert [getattr(inner, name) is weight for name, weight in zip('W1 b1 W2 b2'.split(), inner.weights)] == [True] * 4
+    unbuilt = keras_bert.TokenEmbedding(input_dim=5, output_dim=3, mask_zero=True)
+    assert unbuilt.embeddings is None and unbuilt.mask_zero
+
+
+def test_weights_have_keras_berts_names():
+    """So that patterns such as `weight_decay_pattern` find what they find in keras-bert, and nothing else."""
+    model = get_model(13, 5, 5, 4, 1, 2, 6)
+    names = [(layer.name, weight.name.split('/')[-1].split(':')[0])
+             for layer in model.layers for weight in layer.weights]
+    attention, inner = 'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward'
+    norm = lambda name: [(name, 'gamma'), (name, 'beta')]  # noqa: E731
+    assert names == (
+        [('Embedding-' + name, 'embeddings') for name in ('Token', 'Segment', 'Position')] + norm('Embedding-Norm')
+        + [(attention, '%s_%s' % (attention, weight)) for weight in 'Wq bq Wk bk Wv bv Wo bo'.split()]
+        + norm(attention + '-Norm') + [(inner, '%s_%s' % (inner, weight)) for weight in 'W1 b1 W2 b2'.split()]
+        + norm(inner + '-Norm') + [('MLM-Dense', 'kernel'), ('MLM-Dense', 'bias')] + norm('MLM-Norm')
+        + [('MLM-Sim', 'bias')] + [(name, weight) for name in ('NSP-Dense', 'NSP') for weight in ('kernel', 'bias')])
+
+
+def test_get_encoders():
+    """Blocks on any tensor and its Keras mask are those of a model with the same weights."""
+    inputs, output = get_model(13, 5, 5, 4, 2, 2, 6, training=False, dropout_rate=0.1, attention_activation='relu')
+    model = keras.models.Model(inputs, output)
+    x = keras.layers.Input(shape=(5, 4))
+    y = keras_bert.bert.get_encoders(encoder_num=2, input_layer=keras.layers.Masking(mask_value=0.0)(x), head_num=2,
+                                     hidden_dim=6, attention_activation='relu', dropout_rate=0.1, trainable=False)
+    blocks = keras.models.Model(x, y)
+    assert [layer.name for layer in blocks.layers[2:]] == [layer.name for layer in model.layers[8:]]
+    assert not blocks.trainable_weights
+    weights = [np.random.RandomState(0).normal(0, 0.5, weight.shape) for weight in model.get_weights()]
+    model.set_weights(weights)
+    blocks.set_weights(weights[5:])
+    ids = np.array([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]])
+    hidden = keras.models.Model(inputs, model.get_layer('Embedding-Norm').output).predict([ids, 0 * ids])
+    hidden[ids == 0] = 0
+    expected = model.predict([ids, 0 * ids])
+    assert np.abs(blocks.predict(hidden) - expected)[ids != 0].max() < 1e-6
+
+
 def test_task_embedding():
     """The task's vector is added to every position; task 0 adds nothing with mask_zero."""
     x, task = keras.layers.Input(shape=(5, 4)), keras.layers.Input(shape=(1,))
@@ -422,6 +474,38 @@ def test_tokenizer():
         tokenizer.encode_batch([u'want'])
 
 
+class OwnParts(Tokenizer):
+    """Overrides each part of `encode` as scripts do: no [SEP] in the middle, a window's end kept, ids of their own."""
+
+    @staticmethod
+    def _truncate(first_tokens, second_tokens=None, max_len=None):
+        if max_len is not None:
+            del first_tokens[:-max_len + 3], second_tokens[1:]
+
+    def _pack(self, first_tokens, second_tokens=None):
+        tokens = [self._token_cls] + first_tokens + second_tokens + [self._token_sep]
+        return tokens, len(first_tokens) + 1, len(second_tokens) + 1
+
+    def _convert_tokens_to_ids(self, tokens):
+        return [100 + number for number in super(OwnParts, self)._convert_tokens_to_ids(tokens)]
+
+
+def test_the_parts_of_encode_can_be_called_and_overridden():
+    """`_truncate`, `_pack` and `_convert_tokens_to_ids` answer as keras-bert's do, and `encode` goes by them."""
+    tokenizer, first, second = Tokenizer(VOCAB), [u'un', u'want', u','], [u'want', u'un']
+    assert tokenizer._pack(first) == ([u'[CLS]', u'un', u'want', u',', u'[SEP]'], 5, 0)
+    assert tokenizer._pack([u'un'], second) == ([u'[CLS]', u'un', u'[SEP]', u'want', u'un', u'[SEP]'], 3, 3)
+    assert tokenizer._convert_tokens_to_ids([u'un', u'?']) == [8, 1]
+    tokenizer._truncate(first, second, 6)
+    assert (first, second) == ([u'un', u'want'], [u'want'])
+    tokenizer._truncate(first, max_len=3)
+    assert first == [u'un']
+    own = OwnParts(VOCAB)
+    assert own.encode(u'un want', u'want') == ([102, 108, 104, 104, 103], [0, 0, 0, 1, 1])
+    assert own.encode(u'un un want ,', u'want un', max_len=5) == ([102, 104, 111, 104, 103], [0, 0, 0, 1, 1])
+    assert own.tokenize(u'un', u'want') == [u'[CLS]', u'un', u'want', u'[SEP]']
+
+
 def test_rematch():
     """Tokens find their places: case, [UNK], spaces, and what the two have in common."""
     assert Tokenizer.rematch(u'All rights reserved.', [u'all', u'rights', u're', u'##ser', u'[UNK]', u'.']) == [
@@ -555,7 +639,7 @@ def test_compile_model_and_the_config_of_its_optimizer():
     config = model.optimizer.get_config()
     assert {name: config[name] for name in ('weight_decay', 'decay_steps', 'warmup_steps', 'learning_rate')} == {
         'weight_decay': 0.02, 'decay_steps': 70.0, 'warmup_steps': 30.0, 'learning_rate': 0.5}
-    assert config['weight_decay_pattern'] == ['embeddings', 'kernel']
+    assert config['weight_decay_pattern'] == ['embeddings', 'kernel', 'W1', 'W2', 'Wk', 'Wq', 'Wv', 'Wo']
     options = dict(decay_steps=70.0, warmup_steps=30.0, min_lr=0.25, learning_rate=0.5, beta_1=0.75, beta_2=0.875,
                    epsilon=0.125, weight_decay=0.0625, weight_decay_pattern=['gamma'], amsgrad=True)
     config = keras_bert.AdamWarmup.from_config(keras_bert.AdamWarmup(**options).get_config()).get_config()
@@ -589,26 +673,55 @@ def adam_warmup(weights, x, y, steps, decay, warmup, rate, least, weight_decay, 
     return weights
 
 
-@pytest.mark.parametrize('pattern, amsgrad, decayed', [(None, False, [1, 1]), (['kernel'], True, [1, 0])])
-def test_adam_warmup(tmp_path, pattern, amsgrad, decayed):
-    """23 steps, over warm-up, decay and beyond, are those of the formula; it is saved with the model."""
+def train_with_adam_warmup(steps, weight_decay, decayed=(1, 1), amsgrad=False, **options):
+    """(model, the largest difference of its weights from the formula's) of a softmax regression."""
     random = np.random.RandomState(0)
     x, y = random.standard_normal((10, 5)).astype('float32'), random.randint(0, 3, 10)
     inputs = keras.layers.Input(shape=(5,))
     model = keras.models.Model(inputs, keras.layers.Dense(3, activation='softmax')(inputs))
     weights = [random.standard_normal((5, 3)), random.standard_normal(3)]
     model.set_weights(weights)
-    model.compile(keras_bert.AdamWarmup(20, 4, lr=0.1, min_lr=0.01, weight_decay=0.02, weight_decay_pattern=pattern,
-                                        amsgrad=amsgrad), 'sparse_categorical_crossentropy')
-    for _ in range(23):
+    model.compile(keras_bert.AdamWarmup(20, 4, lr=0.1, min_lr=0.01, weight_decay=weight_decay, amsgrad=amsgrad,
+                                        **options), 'sparse_categorical_crossentropy')
+    for _ in range(steps):
         model.train_on_batch(x, y)
-    exact = adam_warmup(weights, x, y, 23, 20.0, 4.0, 0.1, 0.01, 0.02, decayed, amsgrad)
-    for ours, theirs in zip(model.get_weights(), exact):
-        assert np.abs(ours - theirs).max() < 1e-5
+    exact = adam_warmup(weights, x, y, steps, 20.0, 4.0, 0.1, 0.01, weight_decay, decayed, amsgrad)
+    return model, max(np.abs(ours - theirs).max() for ours, theirs in zip(model.get_weights(), exact))
+
+
+def test_adam_warmup_without_decay():
+    """Five steps of two weights are the formula's; on Keras 2.3 those of keras-bert are up to 0.035 away from it."""
+    assert train_with_adam_warmup(5, 0.0)[1] < 1e-6
+
+
+@pytest.mark.parametrize('pattern, amsgrad, decayed', [(None, False, [1, 1]), (['kernel'], True, [1, 0])])
+def test_adam_warmup(tmp_path, pattern, amsgrad, decayed):
+    """23 steps, over warm-up, decay and beyond, are those of the formula; it is saved with the model."""
+    model, difference = train_with_adam_warmup(23, 0.02, decayed, amsgrad, weight_decay_pattern=pattern)
+    assert difference < 1e-5
     path = os.path.join(str(tmp_path), 'saved.h5')
     model.save(path)
     config = keras.models.load_model(path, custom_objects=get_custom_objects()).optimizer.get_config()
     assert config['warmup_steps'] == 4 and config['weight_decay_pattern'] == pattern and config['amsgrad'] == amsgrad
+
+
+def test_the_old_names_of_weights_decay():
+    """Without a gradient only what a pattern names becomes less; patterns of no weight warn."""
+    x = keras.layers.Input(shape=(5, 4))
+    model = keras.models.Model(x, keras_bert.bert.get_encoders(1, x, head_num=2, hidden_dim=6))
+    before = [np.ones(weight.shape) for weight in model.get_weights()]
+    model.set_weights(before)
+    patterns = ['Encoder-1-FeedForward_W1', 'Wq', 'Wo', 'b2']
+    model.compile(keras_bert.AdamWarmup(20, 2, learning_rate=0.4, weight_decay=0.5, weight_decay_pattern=patterns),
+                  lambda y_true, y_pred: 0.0 * kops.mean(y_pred, axis=-1))
+    model.train_on_batch(np.ones((3, 5, 4)), np.ones((3, 5, 4)))
+    decayed = [np.ravel(weight)[0] for weight in model.get_weights()]
+    less = 1 - 0.4 * 1 / 2 * 0.5 * np.sqrt(1 - 0.999) / (1 - 0.9)
+    expected = [less, 1, 1, 1, 1, 1, less, 1] + [1, 1] + [less, 1, 1, less] + [1, 1]
+    assert np.abs(np.array(decayed) - expected).max() < 1e-6
+    optimizer = keras_bert.AdamWarmup(20, 2, weight_decay=0.5, weight_decay_pattern=['query_kernel', 'W3'])
+    with pytest.warns(UserWarning, match="weight_decay_pattern: no weight has 'query_kernel' or 'W3' in its path"):
+        optimizer.choose(['NSP/kernel', 'NSP/bias'])
 
 
 def test_adam_warmup_of_an_embedding():
@@ -628,22 +741,23 @@ def test_adam_warmup_of_an_embedding():
 
 # What keras-bert 0.84.0 and 0.89.0 define, module by module, and what else of theirs each module hands on.
 KERAS_BERT_NAMES = {
-    '': 'AdamWarmup POOL_AVE POOL_MAX POOL_NSP PretrainedInfo PretrainedList TOKEN_CLS TOKEN_MASK TOKEN_PAD TOKEN_SEP '
-        'TOKEN_UNK Tokenizer build_model_from_config calc_train_steps compile_model extract_embeddings '
+    '': '__version__ AdamWarmup POOL_AVE POOL_MAX POOL_NSP PretrainedInfo PretrainedList TOKEN_CLS TOKEN_MASK '
+        'TOKEN_PAD TOKEN_SEP TOKEN_UNK Tokenizer build_model_from_config calc_train_steps compile_model extract_embeddings '
         'extract_embeddings_generator gelu gen_batch_inputs get_base_dict get_checkpoint_paths get_custom_objects '
         'get_model get_pretrained get_token_embedding load_model_weights_from_checkpoint '
         'load_trained_model_from_checkpoint load_vocabulary set_custom_objects',
     '.backend': 'TF_KERAS activations backend callbacks constraints datasets initializers keras layers losses metrics '
                 'models optimizers preprocessing regularizers utils',
-    '.bert': 'AdamWarmup EmbeddingSimilarity Extract Masked TOKEN_CLS TOKEN_MASK TOKEN_PAD TOKEN_SEP TOKEN_UNK '
-             'TaskEmbedding TokenEmbedding compile_model gelu gen_batch_inputs get_base_dict get_custom_objects '
-             'get_embedding get_inputs get_model get_token_embedding set_custom_objects',
+    '.bert': 'AdamWarmup EmbeddingSimilarity Extract LayerNormalization Masked PositionEmbedding TOKEN_CLS TOKEN_MASK '
+             'TOKEN_PAD TOKEN_SEP TOKEN_UNK TaskEmbedding TokenEmbedding compile_model gelu gen_batch_inputs '
+             'get_base_dict get_custom_objects get_embedding get_encoder_custom_objects get_encoders get_inputs get_model '
+             'get_token_embedding set_custom_objects',
     '.datasets': 'PretrainedInfo PretrainedList get_pretrained',
     '.datasets.pretrained': 'PretrainedInfo PretrainedList get_pretrained',
     '.layers': 'EmbeddingSimilarity Extract Masked MaskedConv1D MaskedGlobalMaxPool1D TaskEmbedding TokenEmbedding '
                'get_embedding get_inputs',
     '.layers.conv': 'MaskedConv1D',
-    '.layers.embedding': 'EmbeddingSimilarity TokenEmbedding get_embedding',
+    '.layers.embedding': 'EmbeddingSimilarity LayerNormalization PositionEmbedding TokenEmbedding get_embedding',
     '.layers.extract': 'Extract',
     '.layers.inputs': 'get_inputs',
     '.layers.masked': 'Masked',
@@ -652,12 +766,12 @@ KERAS_BERT_NAMES = {
     '.loader': 'build_model_from_config checkpoint_loader get_model load_model_weights_from_checkpoint '
                'load_trained_model_from_checkpoint load_vocabulary',
     '.optimizers': 'AdamWarmup calc_train_steps',
-    '.optimizers.util': 'AdamWarmup calc_train_steps',
+    '.optimizers.util': 'AdamWarmup TF_KERAS calc_train_steps',
     '.optimizers.warmup': 'AdamWarmup',
     '.optimizers.warmup_v2': 'AdamWarmup',
     '.tokenizer': 'TOKEN_CLS TOKEN_SEP TOKEN_UNK Tokenizer',
-    '.util': 'POOL_AVE POOL_MAX POOL_NSP Tokenizer extract_embeddings extract_embeddings_generator '
-             'get_checkpoint_paths load_trained_model_from_checkpoint load_vocabulary',
+    '.util': 'Extract MaskedGlobalMaxPool1D POOL_AVE POOL_MAX POOL_NSP Tokenizer extract_embeddings '
+             'extract_embeddings_generator get_checkpoint_paths load_trained_model_from_checkpoint load_vocabulary',
 }
 
 
@@ -669,8 +783,17 @@ def test_every_module_of_keras_bert_imports(name):
     assert [missing for missing in names if not hasattr(module, missing)] == []
     for shared in set(names) & set(KERAS_BERT_NAMES[''].split()):
         assert getattr(module, shared) is getattr(keras_bert, shared)
-    if name:  # as an attribute too: `keras_bert.layers.Extract`
-        assert name.split('.')[1] in dir(keras_bert)
+    found = keras_bert
+    for part in name.split('.')[1:]:  # as an attribute too: `keras_bert.layers.extract.Extract`
+        found = getattr(found, part)
+    assert found is module
+
+
+@pytest.mark.slow
+def test_submodules_are_there_without_being_imported():
+    """`import keras_bert` is enough for `keras_bert.layers.extract.Extract`, as it is with keras-bert."""
+    code = ['from bert4keras import keras_bert as start'] + ['start' + name for name in sorted(KERAS_BERT_NAMES)]
+    subprocess.check_call([sys.executable, '-c', '\n'.join(code)])
 
 
 def test_activations_of_0_81():

@@ -12,7 +12,8 @@ users put on top, and for files that keras-bert saved, whose graphs have nothing
 """
 from __future__ import absolute_import, division, print_function
 
-from bert4keras.keras_bert import datasets, layers, loader, optimizers
+# all modules, so that they are there as attributes: `keras_bert.layers.extract.Extract`
+from bert4keras.keras_bert import activations, backend, datasets, layers, loader, optimizers  # noqa: F401
 from bert4keras.keras_bert.bert import (  # noqa: F401 (KerasBert is ours)
     TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK, KerasBert, compile_model, gelu, gen_batch_inputs,
     get_base_dict, get_custom_objects, get_model, get_token_embedding, set_custom_objects)
@@ -20,12 +21,16 @@ from bert4keras.keras_bert.datasets import PretrainedInfo, PretrainedList, get_p
 from bert4keras.keras_bert.layers import (
     EmbeddingSimilarity, Extract, Masked, MaskedConv1D, MaskedGlobalMaxPool1D, TaskEmbedding, TokenEmbedding,
     get_embedding, get_inputs)
+from bert4keras.keras_bert.layers import (  # noqa: F401
+    conv, embedding, extract, inputs, masked, pooling, task_embed)
 from bert4keras.keras_bert.loader import (
     build_model_from_config, load_model_weights_from_checkpoint, load_trained_model_from_checkpoint, load_vocabulary)
-from bert4keras.keras_bert.optimizers import AdamWarmup, calc_train_steps
+from bert4keras.keras_bert.optimizers import AdamWarmup, calc_train_steps, warmup, warmup_v2  # noqa: F401
 from bert4keras.keras_bert.tokenizer import Tokenizer
 from bert4keras.keras_bert.util import (
     POOL_AVE, POOL_MAX, POOL_NSP, extract_embeddings, extract_embeddings_generator, get_checkpoint_paths)
+
+__version__ = '0.89.0'  # of the keras-bert that this stands in for
 
 __all__ = [
     'TOKEN_PAD', 'TOKEN_UNK', 'TOKEN_CLS', 'TOKEN_SEP', 'TOKEN_MASK', 'gelu', 'get_model', 'compile_model',

@@ -15,16 +15,16 @@ from bert4keras.bert import BertModel
 from bert4keras.compat import STRINGS
 from bert4keras.keras_bert.layers import (
     EmbeddingSimilarity, Extract, KerasBertAdd, KerasBertAttention, KerasBertDense, KerasBertFeedForward,
-    KerasBertGeluDense, KerasBertNorm, KerasBertPositionEmbedding, KerasBertSegmentEmbedding, Masked, MaskedConv1D,
-    MaskedGlobalMaxPool1D, TaskEmbedding, TokenEmbedding, gelu, gelu_erf, gelu_tanh, get_embedding, get_inputs,
-    to_activation)
+    KerasBertGeluDense, KerasBertNorm, KerasBertPositionEmbedding, KerasBertSegmentEmbedding, LayerNormalization,
+    Masked, MaskedConv1D, MaskedGlobalMaxPool1D, PositionEmbedding, TaskEmbedding, TokenEmbedding, gelu, gelu_erf,
+    gelu_tanh, get_embedding, get_inputs, to_activation)
 from bert4keras.keras_bert.optimizers import AdamWarmup
 from bert4keras.keras_bert.tokenizer import TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK
 from bert4keras.layers import BertDense, BertFeedForward, BertLayerNorm, BertSelfAttention
 
 __all__ = ['TOKEN_PAD', 'TOKEN_UNK', 'TOKEN_CLS', 'TOKEN_SEP', 'TOKEN_MASK', 'gelu', 'get_model', 'compile_model',
-           'get_base_dict', 'gen_batch_inputs', 'get_embedding', 'get_token_embedding', 'get_custom_objects',
-           'set_custom_objects']
+           'get_base_dict', 'gen_batch_inputs', 'get_embedding', 'get_encoders', 'get_token_embedding',
+           'get_custom_objects', 'set_custom_objects', 'LayerNormalization', 'PositionEmbedding']
 
 
 class KerasBert(BertModel):
@@ -82,6 +82,11 @@ class KerasBert(BertModel):
     def attention_mask(self, token_ids, segment_ids):
         """The token ids: keras-bert's attention layers take them, of which 0 is padding."""
         return token_ids
+
+    def attention(self, x, mask, name, index):
+        if mask is not None:
+            return super(KerasBert, self).attention(x, mask, name, index)
+        return self.layer(BertSelfAttention, name, num_attention_heads=self.config['num_attention_heads'])(x)
 
     def after_block(self, x, index):
         self.blocks.append(x)
@@ -179,6 +184,32 @@ def get_model(token_num, pos_num=512, seq_len=512, embed_dim=768, transformer_nu
     return bert.given, keras.layers.Concatenate(name='Encoder-Output')(outputs) if outputs[1:] else outputs[0]
 
 
+def get_encoders(encoder_num, input_layer, head_num, hidden_dim, attention_activation=None,
+                 feed_forward_activation=gelu, dropout_rate=0.0, trainable=True):
+    """Blocks of a BERT on a tensor, whose Keras mask says what is padding.
+
+    Args:
+        encoder_num: int, number of blocks.
+        input_layer: tensor [B, T, D].
+        head_num, hidden_dim: int, of each block's attention and feed-forward layer.
+        attention_activation, feed_forward_activation, dropout_rate: see `get_model`.
+        trainable: bool, of the layers.
+
+    Returns:
+        tensor [B, T, D].
+    """
+    config = {'vocab_size': 1, 'hidden_size': int(input_layer.shape[-1]), 'num_hidden_layers': encoder_num,
+              'num_attention_heads': head_num, 'intermediate_size': hidden_dim, 'max_position_embeddings': 1,
+              'type_vocab_size': 1, 'hidden_dropout_prob': dropout_rate, 'attention_probs_dropout_prob': 0.0}
+    bert = KerasBert(config, activation=feed_forward_activation, attention_activation=attention_activation)
+    x = input_layer
+    for index in range(encoder_num):
+        x = bert.transformer_block(x, None, index)
+    for layer in bert.layers.values():
+        layer.trainable = trainable
+    return x
+
+
 def compile_model(model, weight_decay=0.01, decay_steps=100000, warmup_steps=10000, learning_rate=1e-4):
     """Compiles a model of `get_model` for pretraining: AdamWarmup, and cross-entropy for each output.
 
@@ -186,8 +217,9 @@ def compile_model(model, weight_decay=0.01, decay_steps=100000, warmup_steps=100
         model: Keras model.
         weight_decay, decay_steps, warmup_steps, learning_rate: see `AdamWarmup`; tables and kernels decay.
     """
+    kernels = ['embeddings', 'kernel', 'W1', 'W2', 'Wk', 'Wq', 'Wv', 'Wo']
     model.compile(optimizer=AdamWarmup(decay_steps, warmup_steps, learning_rate=learning_rate,
-                                       weight_decay=weight_decay, weight_decay_pattern=['embeddings', 'kernel']),
+                                       weight_decay=weight_decay, weight_decay_pattern=kernels),
                   loss=[keras.losses.sparse_categorical_crossentropy for _ in model.outputs])
 
 
@@ -213,6 +245,9 @@ def get_custom_objects(gelu='tanh'):
             'EmbeddingSim': EmbeddingSimilarity, 'TaskEmbedding': TaskEmbedding, 'Masked': Masked,
             'Extract': Extract, 'AdamWarmup': AdamWarmup, 'MaskedConv1D': MaskedConv1D,
             'MaskedGlobalMaxPool1D': MaskedGlobalMaxPool1D, 'Add': KerasBertAdd, 'Dense': KerasBertGeluDense}
+
+
+get_encoder_custom_objects = get_custom_objects  # keras-transformer's, which know fewer
 
 
 def set_custom_objects():

@@ -46,20 +46,16 @@ class Tokenizer(tokenizer.Tokenizer):
 
     def tokenize(self, first, second=None):
         """Returns the tokens of a text or a pair, with those that `encode` adds."""
-        return self._join(self._tokenize(first), None if second is None else self._tokenize(second))[0]
+        return self._pack(self._tokenize(first), None if second is None else self._tokenize(second))[0]
 
     def encode(self, first, second=None, max_len=None):
         """Returns (token ids, segment ids), lists, cut and padded to `max_len` if it is given."""
         first, second = self._tokenize(first), None if second is None else self._tokenize(second)
-        if second is None and max_len is not None:
-            del first[max_len - 2:]
-        while second is not None and max_len is not None and len(first) + len(second) > max_len - 3:
-            (first if len(first) > len(second) else second).pop()
-        tokens, first_length = self._join(first, second)
-        unknown = self._token_dict.get(self._token_unk)
-        token_ids = [self._token_dict.get(token, unknown) for token in tokens]
-        segment_ids = [0] * first_length + [1] * (len(tokens) - first_length)
-        missing = 0 if max_len is None else max_len - len(tokens)
+        self._truncate(first, second, max_len)
+        tokens, first_length, second_length = self._pack(first, second)
+        token_ids = self._convert_tokens_to_ids(tokens)
+        segment_ids = [0] * first_length + [1] * second_length
+        missing = 0 if max_len is None else max_len - first_length - second_length
         return token_ids + [self._pad_index] * missing, segment_ids + [0] * missing
 
     def encode_batch(self, *args, **kwargs):
@@ -73,10 +69,29 @@ class Tokenizer(tokenizer.Tokenizer):
         tokens = [self._token_dict_inv[number] for number in ids]
         return (tokens[1:end], tokens[end + 1:stop - 1]) if end < stop - 1 else tokens[1:end]
 
-    def _join(self, first, second):
-        """All tokens, special ones included, and how many of them are of the first text."""
-        first = [self._token_cls] + first + [self._token_sep]
-        return first + (second + [self._token_sep] if second is not None else []), len(first)
+    # The parts of `encode`, which scripts call and override; the names of their arguments are keras-bert's.
+
+    @staticmethod
+    def _truncate(first_tokens, second_tokens=None, max_len=None):
+        """Shortens the lists in place so that with [CLS] and [SEP] they have `max_len` tokens, if that is given."""
+        if max_len is None:
+            return
+        if second_tokens is None:
+            del first_tokens[max_len - 2:]
+            return
+        while len(first_tokens) + len(second_tokens) > max_len - 3:
+            (first_tokens if len(first_tokens) > len(second_tokens) else second_tokens).pop()
+
+    def _pack(self, first_tokens, second_tokens=None):
+        """All tokens, special ones included, and how many of them are of the first text and of the second."""
+        first = [self._token_cls] + first_tokens + [self._token_sep]
+        second = [] if second_tokens is None else second_tokens + [self._token_sep]
+        return first + second, len(first), len(second)
+
+    def _convert_tokens_to_ids(self, tokens):
+        """The ids of tokens, that of the unknown one for those that the vocabulary lacks."""
+        unknown = self._token_dict.get(self._token_unk)
+        return [self._token_dict.get(token, unknown) for token in tokens]
 
     def _tokenize(self, text):
         if isinstance(text, bytes):

@@ -13,6 +13,7 @@ import numpy as np
 
 from bert4keras.batching import check_token_ids, compute_by_length, padded_length
 from bert4keras.compat import STRINGS, fspath
+from bert4keras.keras_bert.layers import Extract, MaskedGlobalMaxPool1D  # noqa: F401 (keras-bert has them here)
 from bert4keras.keras_bert.loader import load_trained_model_from_checkpoint, load_vocabulary
 from bert4keras.keras_bert.tokenizer import Tokenizer
 

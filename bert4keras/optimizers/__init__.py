@@ -144,7 +144,11 @@ class BertAdamWarmup(Optimizer):
 
     def choose(self, paths):
         patterns = self.state.options['weight_decay_pattern']
-        return [patterns is None or any(one in path for one in patterns) for path in paths], [1.0] * len(paths)
+        decays = [patterns is None or any(one in path for one in patterns) for path in paths]
+        if self.state.options['weight_decay'] and patterns and paths and not any(decays):
+            warnings.warn('weight_decay_pattern: no weight has %s in its path, so none decays; the paths are %s, ...'
+                          % (' or '.join(map(repr, patterns)), ', '.join(paths[:4])))
+        return decays, [1.0] * len(paths)
 
     def rate_at(self, updates):
         warmup, decay, least = [self.state.options[name] for name in ('warmup_steps', 'decay_steps', 'min_lr')]

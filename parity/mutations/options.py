@@ -25,7 +25,7 @@ MUTATIONS = [
     ('capitals of extract_embeddings', 'util.py', 'Tokenizer(vocabs, cased=cased)', 'Tokenizer(vocabs)', DROP_IN),
     ('warm-up for decay', 'bert.py', 'AdamWarmup(decay_steps, warmup_steps,', 'AdamWarmup(warmup_steps, decay_steps,',
      DROP_IN),
-    ('the pattern of compile_model', 'bert.py', ", weight_decay_pattern=['embeddings', 'kernel']", '', DROP_IN),
+    ('the pattern of compile_model', 'bert.py', ', weight_decay_pattern=kernels', '', DROP_IN),
     ('weight_decay and min_lr of a config', 'seam.py', 'return dict(state.options, learning_rate=given',
      "return dict({name: state.options[name] for name in state.options if name not in ('weight_decay', 'min_lr')}, "
      'learning_rate=given', DROP_IN),

@@ -51,6 +51,11 @@ _MODULES = {'initializer': keras.initializers, 'regularizer': keras.regularizers
 _OPTION = re.compile(r'(?!activity_)(\w+_)?(%s)$' % '|'.join(_MODULES))
 
 
+def _known_as(name):
+    """A property that reads the attribute of ours called `name`; None before the layer is built, as in keras-bert."""
+    return property(lambda self: getattr(self, name, None))
+
+
 def _has_list(shapes):
     """Whether the shape, or mask, of a layer's inputs is that of a list of them."""
     return hasattr(shapes[0], '__len__')
@@ -66,6 +71,7 @@ class _KerasBertLayer(object):
     arguments = ()  # what may be given by position
     renamed = {}  # keras-bert's name of an argument: ours
     fixed = {}  # keras-bert's arguments that can have one value only here
+    weight_names = {}  # our name of a weight: keras-bert's, where %s is the layer's
     initial = 'glorot_normal'  # of tables and kernels
 
     def __init__(self, *args, **kwargs):
@@ -96,6 +102,8 @@ class _KerasBertLayer(object):
     def add_weight(self, **kwargs):
         for what in ('regularizer', 'constraint'):
             kwargs[what] = self.option(kwargs['name'], what)
+        theirs = self.weight_names.get(kwargs['name'], kwargs['name'])
+        kwargs['name'] = theirs % self.name if '%s' in theirs else theirs
         return super(_KerasBertLayer, self).add_weight(**kwargs)
 
     def compute_mask(self, inputs, mask=None):
@@ -117,6 +125,7 @@ class KerasBertTokenEmbedding(_KerasBertLayer, BertTokenEmbedding):
 
     arguments, initial = ('input_dim', 'output_dim'), 'uniform'
     renamed = {'input_dim': 'vocab_size', 'output_dim': 'embedding_size'}
+    input_dim, output_dim, embeddings = _known_as('vocab_size'), _known_as('embedding_size'), _known_as('table')
 
     def __init__(self, *args, **kwargs):
         mask_zero = kwargs.pop('mask_zero', False)
@@ -135,6 +144,7 @@ class KerasBertSegmentEmbedding(_KerasBertLayer, BertSegmentEmbedding):
     """The segment embedding, drawn as keras-bert draws it."""
 
     initial = 'uniform'
+    input_dim, output_dim, embeddings = _known_as('type_vocab_size'), _known_as('embedding_size'), _known_as('table')
 
 
 @backend.register
@@ -142,14 +152,22 @@ class KerasBertPositionEmbedding(_KerasBertLayer, BertPositionEmbedding):
     """PositionEmbedding of keras-pos-embd, in the one mode that BERT uses, 'add'."""
 
     initial = 'uniform'
+    arguments = ('input_dim', 'output_dim', 'mode')
     renamed = {'input_dim': 'max_position_embeddings'}
     fixed = {'mode': 'add', 'mask_zero': False}
+    input_dim, embeddings = _known_as('max_position_embeddings'), _known_as('table')
 
     def __init__(self, *args, **kwargs):
+        kwargs.update(zip(self.arguments, args))
         kwargs.pop('output_dim', None)  # the input's last axis
-        if 'mode' in kwargs:  # Keras 3, opening an h5 file, takes the string for the function keras.layers.add
-            kwargs['mode'] = getattr(kwargs['mode'], '__name__', kwargs['mode'])
-        super(KerasBertPositionEmbedding, self).__init__(*args, **kwargs)
+        if 'input_dim' in kwargs:  # Keras 3, opening an h5 file, takes the string for the function keras.layers.add
+            mode = kwargs.get('mode', 'expand')
+            kwargs['mode'] = getattr(mode, '__name__', mode)
+        super(KerasBertPositionEmbedding, self).__init__(**kwargs)
+
+    @property
+    def output_dim(self):
+        return None if self.embeddings is None else int(self.embeddings.shape[-1])
 
 
 @backend.register
@@ -177,6 +195,11 @@ class KerasBertAttention(_KerasBertLayer, BertSelfAttention):
     arguments = ('head_num', 'activation')
     renamed = {'head_num': 'num_attention_heads'}
     fixed = {'use_bias': True, 'history_only': False}
+    weight_names = {'query_kernel': '%s_Wq', 'query_bias': '%s_bq', 'key_kernel': '%s_Wk', 'key_bias': '%s_bk',
+                    'value_kernel': '%s_Wv', 'value_bias': '%s_bv', 'output_kernel': '%s_Wo', 'output_bias': '%s_bo'}
+    head_num, use_bias, history_only = _known_as('num_attention_heads'), True, False
+    Wq, bq, Wk, bk = map(_known_as, ('query_kernel', 'query_bias', 'key_kernel', 'key_bias'))
+    Wv, bv, Wo, bo = map(_known_as, ('value_kernel', 'value_bias', 'output_kernel', 'output_bias'))
 
     def __init__(self, *args, **kwargs):
         activation = kwargs.pop('activation', 'linear')
@@ -271,6 +294,11 @@ class KerasBertFeedForward(_KerasBertLayer, BertFeedForward):
     arguments = ('units', 'activation')
     renamed = {'units': 'intermediate_size'}
     fixed = {'use_bias': True, 'dropout_rate': 0.0}
+    weight_names = {'intermediate_kernel': '%s_W1', 'intermediate_bias': '%s_b1',
+                    'output_kernel': '%s_W2', 'output_bias': '%s_b2'}
+    units, use_bias = _known_as('intermediate_size'), True
+    W1, b1 = _known_as('intermediate_kernel'), _known_as('intermediate_bias')
+    W2, b2 = _known_as('output_kernel'), _known_as('output_bias')
 
 
 @backend.register
@@ -278,6 +306,7 @@ class KerasBertDense(_KerasBertLayer, BertDense):
     """The dense layers of keras-bert's heads."""
 
     initial = 'glorot_uniform'
+    weight_names = {'dense_kernel': 'kernel', 'dense_bias': 'bias'}
 
 
 @backend.register
@@ -362,6 +391,7 @@ class KerasBertTaskEmbedding(_KerasBertLayer, BertTokenEmbedding):
 
     arguments, initial = ('input_dim', 'output_dim'), 'uniform'
     renamed = KerasBertTokenEmbedding.renamed
+    input_dim, output_dim, embeddings = _known_as('vocab_size'), _known_as('embedding_size'), _known_as('table')
 
     def __init__(self, *args, **kwargs):
         mask_zero = kwargs.pop('mask_zero', False)
@@ -455,6 +485,8 @@ Extract = KerasBertExtract
 MaskedGlobalMaxPool1D = KerasBertMaskedGlobalMaxPool1D
 MaskedConv1D = KerasBertMaskedConv1D
 TaskEmbedding = KerasBertTaskEmbedding
+PositionEmbedding = KerasBertPositionEmbedding
+LayerNormalization = KerasBertNorm
 
 
 def get_inputs(seq_len):
@@ -479,4 +511,5 @@ def get_embedding(inputs, token_num, pos_num, embed_dim, dropout_rate=0.1, train
     segments = KerasBertSegmentEmbedding(type_vocab_size=2, embedding_size=embed_dim, trainable=trainable,
                                          name='Embedding-Segment')(inputs[1])
     x = KerasBertAdd(name='Embedding-Token-Segment')([x, segments])
-    return KerasBertPositionEmbedding(input_dim=pos_num, trainable=trainable, name='Embedding-Position')(x), table
+    x = KerasBertPositionEmbedding(max_position_embeddings=pos_num, trainable=trainable, name='Embedding-Position')(x)
+    return x, table
