@@ -8,6 +8,11 @@ from __future__ import absolute_import, division, print_function
 import numpy as np
 
 from bert4keras.batching import check_token_ids, padded_length
+from bert4keras.early_text import (  # of releases up to 0.11; `open` is not in __all__, as it is Python's own name
+    ViterbiDecoder, WebServing, convert_to_str, convert_to_unicode, delete_arguments, insert_arguments, is_one_of, is_py2,
+    is_string, longest_common_subsequence, longest_common_substring, lowercase_and_normalize, orthogonally_resize,
+    refused, softmax, string_matching, strQ2B, text_segmentate, to_array, truncate_sequences)
+from bert4keras.early_text import open_text as open  # noqa: F401
 from bert4keras.embedding import POOLINGS, embed, normalize
 from bert4keras.errors import TextError
 from bert4keras.parallel import WorkerError, parallel_apply, parallel_apply_generator
@@ -15,7 +20,10 @@ from bert4keras.search import Limits, beam_search, sample
 
 __all__ = ['POOLINGS', 'TextError', 'embed', 'normalize', 'padded_length', 'check_token_ids', 'sequence_padding',
            'DataGenerator', 'AutoRegressiveDecoder', 'BucketedBatches', 'WorkerError', 'parallel_apply',
-           'parallel_apply_generator']
+           'parallel_apply_generator', 'ViterbiDecoder', 'WebServing', 'convert_to_str', 'convert_to_unicode',
+           'delete_arguments', 'insert_arguments', 'is_one_of', 'is_py2', 'is_string', 'longest_common_subsequence',
+           'longest_common_substring', 'lowercase_and_normalize', 'orthogonally_resize', 'softmax', 'string_matching',
+           'strQ2B', 'text_segmentate', 'to_array', 'truncate_sequences']
 
 
 def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post'):
@@ -138,14 +146,18 @@ class DataGenerator(object):
         for batch in self.forfit(random):
             yield batch[0]
 
+    to_dataset = refused('DataGenerator.to_dataset', 'give `forfit()` to fit, or to tf.data.Dataset.from_generator')
+
 
 class AutoRegressiveDecoder(object):
     """The base of bert4keras 0.11 for generating by a `predict` of one's own; `decoding.TextGenerator` is a ready one.
 
     A subclass defines `predict(self, inputs, output_ids, states)`, which gets the inputs, arrays with a row for each
     beam or sample, and what was generated so far, int [rows, tokens]; it returns the probabilities of the next token,
-    [rows, V], or logits under `@AutoRegressiveDecoder.wraps('logits')`. Differences from 0.11: beam search follows
-    `search.beam_search` with the sum as the score, no end comes before minlen, and `states` is always None.
+    [rows, V], or logits under `@AutoRegressiveDecoder.wraps('logits')`. Without `wraps`, as before 0.8, the third
+    argument is the number of tokens generated so far. Differences from 0.11: beam search follows `search.beam_search`
+    with the sum as the score, goes on until there are as many ends as beams (`min_ends` has no effect), and no end
+    comes before minlen.
 
     Args:
         start_id: int, the token that `output_ids` begins with; None for none.
@@ -163,44 +175,72 @@ class AutoRegressiveDecoder(object):
 
     @staticmethod
     def wraps(default_rtype='probas', use_states=False):
-        """A decorator of `predict`, which returns 'probas' or 'logits'."""
-        if default_rtype not in ('probas', 'logits') or use_states:
-            raise ValueError("predict must return 'probas' or 'logits', without states; to keep keys and values use "
-                             'decoding.TextGenerator')
+        """A decorator of `predict`, which returns 'probas' or 'logits'; with `use_states` (these, the next states)."""
+        if default_rtype not in ('probas', 'logits'):
+            raise ValueError("predict must return 'probas' or 'logits', not %r" % (default_rtype,))
 
         def decorate(predict):
             def wrapped(self, inputs, output_ids, states=None):
-                outputs = np.asarray(predict(self, inputs, output_ids, states), 'float64')
-                if default_rtype == 'logits':
-                    outputs = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-                    outputs /= outputs.sum(axis=-1, keepdims=True)
-                return outputs
+                outputs = predict(self, inputs, output_ids, states)
+                outputs, states = outputs if use_states else (outputs, None)
+                outputs = np.asarray(outputs, 'float64')
+                return softmax(outputs) if default_rtype == 'logits' else outputs, states
+            wrapped.gives_states = True
             return wrapped
         return decorate
 
-    def beam_search(self, inputs, topk):
-        """The best of `topk` beams: int array of token ids, with the end if there is one. `inputs`: a list of rows."""
-        return self._with_end(beam_search(self._step(inputs, topk), 1, self.limits, topk, 0)[0][0])
+    @staticmethod
+    def set_rtype(default='probas'):
+        """The decorator of 0.7: as `wraps`, but the third argument of `predict` is the number of tokens so far."""
+        def decorate(predict):
+            wrapped = AutoRegressiveDecoder.wraps(default)(predict)
+            return lambda self, inputs, output_ids, step: wrapped(self, inputs, output_ids, step)[0]
+        return decorate
 
-    def random_sample(self, inputs, n, topk=None, topp=None, temperature=1):
+    def last_token(self, model):
+        """An object whose `predict` gives what a model of ids, [rows, T, V], says of the last position, [rows, V]."""
+        return _LastToken(model)
+
+    def beam_search(self, inputs, topk, states=None, temperature=1, min_ends=1):
+        """The best of `topk` beams: int array of token ids, with the end if there is one. `inputs`: a list of rows."""
+        step = self._step(inputs, topk, states, temperature)
+        return self._with_end(beam_search(step, 1, self.limits, topk, 0)[0][0])
+
+    def random_sample(self, inputs, n, topk=None, topp=None, states=None, temperature=1, min_ends=1):
         """Draws n texts: a list of n arrays such as `beam_search` returns. The seed is numpy.random's."""
-        found = sample(self._step(inputs, n), [0], self.limits, n, temperature, topk, topp)[0]
+        found = sample(self._step(inputs, n, states), [0], self.limits, n, temperature, topk, topp)[0]
         return [self._with_end(one) for one in found]
 
-    def _step(self, inputs, rows):
+    def _step(self, inputs, rows, states=None, temperature=1):
         """The `step` of so many rows of one text, as `search` wants it."""
         inputs = [np.repeat(np.asarray(one)[None], rows, axis=0) for one in inputs]
         output_ids = [np.full((rows, int(self.start_id is not None)), self.start_id or 0, 'int64')]
+        given = [states]
 
         def step(parents, token_ids):
             if parents is not None:
                 output_ids[0] = np.concatenate([output_ids[0][parents], token_ids[:, None]], axis=1)
+            if getattr(self.predict, 'gives_states', False):
+                probabilities, given[0] = self.predict(inputs, output_ids[0], given[0])
+            else:
+                probabilities = self.predict(inputs, output_ids[0], output_ids[0].shape[1])
             with np.errstate(divide='ignore'):
-                return np.log(np.asarray(self.predict(inputs, output_ids[0], None), 'float64'))
+                scores = np.log(np.asarray(probabilities, 'float64')) / temperature
+            return scores if temperature == 1 else np.log(softmax(scores))
         return step
 
     def _with_end(self, found):
         return np.array(found.token_ids + [self.end_id] * (len(found.token_ids) < self.maxlen), 'int64')
+
+
+class _LastToken(object):
+    """What `AutoRegressiveDecoder.last_token` returns."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def predict(self, inputs):
+        return np.asarray(self.model.predict_on_batch(inputs))[:, -1]
 
 
 def BucketedBatches(*args, **kwargs):

@@ -25,8 +25,8 @@ import numpy as np
 from bert4keras.compat import TEXT, unichr
 from bert4keras.errors import VocabularyError
 from bert4keras.tokenizer_parts import (
-    BLOCK_LENGTH, SPECIAL_TOKENS, ChunkMemo, Memo, cut_after, fit, flatten, least, load_vocab, pack_ids, read_bytes,
-    save_vocab)
+    BLOCK_LENGTH, SPECIAL_TOKENS, ChunkMemo, Memo, cut_after, fit, flatten, least, pack_ids, read_bytes, save_vocab)
+from bert4keras.tokenizer_parts import load_vocab as read_vocab
 
 __all__ = ['BaseTokenizer', 'SpTokenizer', 'Tokenizer', 'VocabularyError', 'load_vocab', 'save_vocab']
 
@@ -55,6 +55,49 @@ def to_text(text):
     if not isinstance(text, TEXT):
         raise TypeError('a text must be a string, not %s' % type(text).__name__)
     return text
+
+
+def check_encoding(encoding):
+    """ValueError for an encoding of vocabularies other than UTF-8."""
+    if encoding.lower().replace('-', '') != 'utf8':
+        raise ValueError('a vocabulary is read and written in UTF-8, not in %r; convert the file' % (encoding,))
+
+
+def load_vocab(path=None, keep=None, simplified=False, startswith=None, startwith=None, dict_path=None,
+               encoding='utf-8'):
+    """Reads a vocabulary file, or the part of it that is wanted.
+
+    Args:
+        path, keep: see `tokenizer_parts.load_vocab`; `dict_path` is another name of the first.
+        simplified: as in bert4keras 0.3 to 0.11: True keeps `startswith`, in its order, then what is neither of
+            several characters with a Chinese one or punctuation among them ("##" not counted).
+        startswith: list of tokens; `startwith` is another name.
+        encoding: 'utf-8', nothing else.
+
+    Returns:
+        OrderedDict from token to id; with `keep` or `simplified`, that of the kept tokens, renumbered in order, and
+        the list of their original ids (the model's `keep_words`).
+
+    Raises:
+        VocabularyError: see `tokenizer_parts.load_vocab`; a token of `startswith` that the file lacks.
+        ValueError: another encoding.
+    """
+    check_encoding(encoding)
+    path = dict_path if path is None else path
+    if not simplified:
+        return read_vocab(path, keep)
+    vocab, first = read_vocab(path), list(startswith or startwith or ())
+    missing = [token for token in first if token not in vocab]
+    if missing:
+        raise VocabularyError('%r has no token %r to start with; leave it out' % (path, missing[0]))
+    kept = first + [token for token in vocab if token not in first and not is_redundant(token)]
+    return OrderedDict(zip(kept, range(len(kept)))), [vocab[token] for token in kept]
+
+
+def is_redundant(token):
+    """Whether `simplified` drops a token."""
+    rest = token[2:] if token.startswith('##') else token
+    return len(token) > 1 and any(Tokenizer._is_cjk_character(ch) or Tokenizer._is_punctuation(ch) for ch in rest)
 
 
 class BaseTokenizer(object):
@@ -107,19 +150,25 @@ class BaseTokenizer(object):
     token_cls_id = property(lambda self: self.token_to_id(self.token_cls))
     token_sep_id = property(lambda self: self.token_to_id(self.token_sep))
     token_mask_id = property(lambda self: self.token_to_id(self.token_mask))
+    # the same, as scripts of bert4keras 0.2 to 0.11 read them
+    _token_pad_id, _token_unk_id, _token_mask_id = token_pad_id, token_unk_id, token_mask_id
+    _token_cls_id = _token_start_id = token_cls_id
+    _token_sep_id = _token_end_id = token_sep_id
+    _vocab_size = vocab_size
 
-    def tokenize(self, text, second_text=None, max_length=None):
+    def tokenize(self, text, second_text=None, max_length=None, add_cls=True, add_sep=True):
         """Returns the list of the tokens that `encode` gives the ids of.
 
         Args:
             text, second_text, max_length: see `encode`, also for what it raises.
+            add_cls, add_sep: False leaves [CLS], or each [SEP], out.
         """
         pair = second_text is not None
         first = self._first_tokens(to_text(text), max_length)[0]
         second = self._first_tokens(to_text(second_text), max_length)[0] if pair else []
         first_size, second_size = fit(len(first), len(second), pair, max_length)
-        tokens = [self.token_cls] + first[:first_size] + [self.token_sep]
-        return tokens + second[:second_size] + [self.token_sep] * pair
+        tokens = [self.token_cls] * bool(add_cls) + first[:first_size] + [self.token_sep] * bool(add_sep)
+        return tokens + second[:second_size] + [self.token_sep] * bool(pair and add_sep)
 
     def encode(self, first_text, second_text=None, max_length=None, first_length=None,
                second_length=None, offsets=False):
@@ -365,6 +414,7 @@ class Tokenizer(BaseTokenizer):
             whole, as in Hugging Face's tokenizers; Google's cuts them like any word.
         strip_accents: whether accents are dropped; None for Google's way, which drops them unless
             `case_sensitive`.
+        do_lower_case: of bert4keras 0.3 to 0.11: `case_sensitive=not do_lower_case`.
 
     A vocabulary without `[UNK]`, `[CLS]` or `[SEP]` is an error only when that token's id is
     needed, for which a subclass may set `token_unk`, ... to the names that its vocabulary has.
@@ -381,7 +431,10 @@ class Tokenizer(BaseTokenizer):
     _settings = BaseTokenizer._settings + ('_case_sensitive', '_max_word_length', '_strip_accents')
     _hooks = _WORD_HOOKS + _TEXT_HOOKS
 
-    def __init__(self, vocab, case_sensitive=None, max_word_length=200, keep_special=False, strip_accents=None):
+    def __init__(self, vocab, case_sensitive=None, max_word_length=200, keep_special=False, strip_accents=None,
+                 do_lower_case=None):
+        if case_sensitive is None and do_lower_case is not None:
+            case_sensitive = not do_lower_case
         self._max_word_length, self._keep_special = max_word_length, keep_special
         self._strip_accents = strip_accents
         is_mapping = hasattr(vocab, 'items')

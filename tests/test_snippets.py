@@ -130,7 +130,7 @@ class Counting(snippets.AutoRegressiveDecoder):
     """After the sum of all so far modulo 5; token 4 is the end. Each row tells what it was given."""
 
     def predict(self, inputs, output_ids, states):
-        assert states is None and inputs[0].shape == (len(output_ids), 2) and (inputs[0] == [1, 2]).all()
+        assert inputs[0].shape == (len(output_ids), 2) and (inputs[0] == [1, 2]).all()
         last = (inputs[0].sum(axis=1) + output_ids.sum(axis=1)) % 5
         return np.where(np.arange(5) == last[:, None], 0.6, 0.1)
 
@@ -155,5 +155,45 @@ def test_scripts_for_the_early_decoder(cls):
     assert len({tuple(one) for one in drawn}) > 5 and {len(one) for one in drawn} <= set(range(1, 7))
     assert all(one[-1] == 4 or len(one) == 6 for one in drawn) and all(4 not in one[:-1] for one in drawn)
     assert [one.tolist() for one in cls(None, 4, 9).random_sample([[1, 2]], 2, topk=1)] == [[3, 1, 2, 4]] * 2
-    with pytest.raises(ValueError, match='without states'):
-        snippets.AutoRegressiveDecoder.wraps(use_states=True)
+    with pytest.raises(ValueError, match="'probas' or 'logits'"):
+        snippets.AutoRegressiveDecoder.wraps('scores')
+
+
+def test_what_predict_is_told_about_the_past():
+    """Without `wraps`, and with `set_rtype` of 0.7, the number of tokens so far; with it None, or states handed on."""
+    told = []
+
+    class Plain(Counting):
+        def predict(self, inputs, output_ids, states):
+            told.append(states)
+            return Counting.predict(self, inputs, output_ids, states)
+
+    class ByLogits(Plain):
+        @snippets.AutoRegressiveDecoder.set_rtype('logits')
+        def predict(self, inputs, output_ids, step):
+            return np.log(Plain.predict(self, inputs, output_ids, step))
+
+    class Wrapped(Plain):
+        predict = snippets.AutoRegressiveDecoder.wraps('probas')(Plain.predict)
+
+    class WithStates(Plain):
+        @snippets.AutoRegressiveDecoder.wraps('probas', use_states=True)
+        def predict(self, inputs, output_ids, states):
+            return Plain.predict(self, inputs, output_ids, states), states + 10
+
+    for cls, states, expected in ((Plain, None, [0, 1, 2, 3]), (ByLogits, None, [0, 1, 2, 3]),
+                                  (Wrapped, None, [None] * 4), (WithStates, 7, [7, 17, 27, 37])):
+        del told[:]
+        assert cls(None, 4, 9).beam_search([[1, 2]], 1, states=states).tolist() == [3, 1, 2, 4]
+        assert told == expected
+    hot = Plain(None, 4, 9)._step([[1, 2]], 1, temperature=2)(None, None)
+    assert np.allclose(hot, np.log(np.sqrt([0.1, 0.1, 0.1, 0.6, 0.1]) / (4 * 0.1 ** 0.5 + 0.6 ** 0.5)), atol=1e-12)
+
+
+def test_the_last_token_of_a_model():
+    """`last_token(model).predict` gives the row of the last position."""
+    class Model(object):
+        def predict_on_batch(self, inputs):
+            return np.arange(24.0).reshape(2, 3, 4) + inputs[0][0]
+    found = Counting(None, 4, 9).last_token(Model()).predict([np.array([5])])
+    assert found.tolist() == [[13, 14, 15, 16], [25, 26, 27, 28]]
