@@ -141,6 +141,7 @@ def test_common_parts_of_two_sequences():
     assert early_text.longest_common_substring('abcdef', 'zcdexabcd') == (4, (0, 4, 5, 9))
     assert early_text.longest_common_subsequence('abcdef', 'zcdexabcd') == (4, [(0, 5), (1, 6), (2, 7), (3, 8)])
     assert early_text.longest_common_subsequence('cccbcac', 'baccabcc') == (5, [(0, 2), (1, 3), (3, 5), (4, 6), (6, 7)])
+    assert early_text.longest_common_substring('abxcd', 'cdab') == (2, (0, 2, 2, 4))
     assert early_text.longest_common_substring('', 'a') == (0, (0, 0, 0, 0))
 
 

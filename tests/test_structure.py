@@ -30,8 +30,9 @@ ORDER = (
 )
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
-ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding', 'errors', 'files', 'parallel', 'reference', 'release',
-               'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle')
+ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding', 'errors', 'files', 'parallel',
+               'reference', 'release', 'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'tokenizers',
+               'utils', 'checkpoint', 'families', 'tensor_bundle')
 # These start Keras when a function of theirs needs it.
 LAZY = ('cli', 'commands', 'convert', 'decoding', 'model_file', 'snippets', 'verify')
 
