@@ -7,6 +7,7 @@
             CheckpointError     with its weights
             VocabularyError     with its vocabulary
         TextError           a text that the model cannot take
+        CorpusError         a text, or a file made of it, that pretraining cannot use
 
 A message names the file first, then the variable and the byte if it is about one, and ends with the remedy.
 """
@@ -14,8 +15,8 @@ from __future__ import absolute_import, division, print_function
 
 from bert4keras.compat import native
 
-__all__ = ['Bert4KerasError', 'CheckpointError', 'ConfigError', 'ReleaseError', 'TextError', 'VocabularyError',
-           'error', 'some']
+__all__ = ['Bert4KerasError', 'CheckpointError', 'ConfigError', 'CorpusError', 'ReleaseError', 'TextError',
+           'VocabularyError', 'error', 'some']
 
 
 class Bert4KerasError(ValueError):
@@ -55,6 +56,10 @@ class TextError(Bert4KerasError):
 
     def __str__(self):
         return 'text %d (counted from 0) %s' % (self.index, self.what)
+
+
+class CorpusError(Bert4KerasError):
+    """A text, or a file made of it, that pretraining cannot use; says which file, which line or byte, and what to do."""
 
 
 def error(path, what, name=None, offset=None):

@@ -1,0 +1,11 @@
+# -*- coding: utf-8 -*-
+"""Pretraining: from text to rows that a model learns from. Needs NumPy only; no Keras, no engine.
+
+    documents   files of text, cut into blocks at the ends of documents
+    packing     the documents of a block as rows of tokens, as RoBERTa, BERT or ALBERT have them
+    records     TFRecord files, without TensorFlow
+    corpus      all of it by several processes: `build_corpus`
+"""
+from __future__ import absolute_import, division, print_function
+
+__all__ = []

@@ -1,0 +1,178 @@
+# -*- coding: utf-8 -*-
+"""TFRecord files of tf.train.Example, written and read without TensorFlow; tf.data reads the same files.
+
+A record is {length: uint64, masked crc32c of the length: uint32, data, masked crc32c of the data: uint32},
+little-endian (tensorflow/core/lib/io/record_writer.h). An Example maps names to features (tensorflow/core/example):
+
+    Example {1: Features {1: map entry {1: name, 2: Feature}, ...}}
+    Feature {1: BytesList {1: bytes, ...}} or {2: FloatList {1: packed float32}} or {3: Int64List {1: packed varints}}
+"""
+from __future__ import absolute_import, division, print_function
+
+import io
+import struct
+
+import numpy as np
+
+from bert4keras.errors import CorpusError
+from bert4keras.release.tensor_bundle import masked_crc
+
+__all__ = ['decode_example', 'encode_example', 'encode_record', 'read_record', 'read_records']
+
+_LENGTH, _CRC = struct.Struct('<Q'), struct.Struct('<I')
+AROUND = 16  # bytes of a record that are not its data
+MAX_RECORD = 1 << 28  # bytes; a row of 65,536 tokens takes 0.3 MB
+_CUT = 'ends within a record; it was not written to its end: build it again'
+
+
+# ------------------------------------------------------------------ records
+
+def encode_record(data):
+    """The bytes of a record, given its data."""
+    length = _LENGTH.pack(len(data))
+    return b''.join((length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))))
+
+
+def read_record(buffer, path, offset):
+    """The data of the record at a byte of a file.
+
+    Args:
+        buffer: the bytes of the file, or what gives bytes when it is sliced, such as an mmap.
+        path: of the file, for messages.
+        offset: int, where the record begins.
+
+    Raises:
+        CorpusError: no whole record is there, or a checksum is wrong.
+    """
+    size = _data_size(buffer[offset:offset + 12], path, offset)
+    content = buffer[offset + 12:offset + AROUND + size]
+    if len(content) != size + 4:
+        raise _error(path, offset, _CUT)
+    return _checked(content, path, offset)
+
+
+def read_records(path):
+    """Yields the data of each record of a file, from the first to the last; raises as `read_record`."""
+    with io.open(path, 'rb') as stream:
+        offset = 0
+        for head in iter(lambda: stream.read(12), b''):
+            size = _data_size(head, path, offset)
+            content = stream.read(size + 4)
+            if len(content) != size + 4:
+                raise _error(path, offset, _CUT)
+            yield _checked(content, path, offset)
+            offset += AROUND + size
+
+
+def _data_size(head, path, offset):
+    """The length that the first 12 bytes of a record say."""
+    if len(head) != 12:
+        raise _error(path, offset, _CUT)
+    if _CRC.unpack(head[8:])[0] != masked_crc(head[:8]):
+        raise _error(path, offset, 'no record begins here, its length has a wrong checksum: build it again')
+    size, = _LENGTH.unpack(head[:8])
+    if size > MAX_RECORD:
+        raise _error(path, offset, 'a record of %d bytes is implausible: build it again' % size)
+    return size
+
+
+def _checked(content, path, offset):
+    """The data of a record, given what follows its head."""
+    if _CRC.unpack(content[-4:])[0] != masked_crc(content[:-4]):
+        raise _error(path, offset, 'the record has a wrong checksum: build it again')
+    return content[:-4]
+
+
+def _error(path, offset, what):
+    return CorpusError('%s: byte %d: %s' % (path, offset, what))
+
+
+# ------------------------------------------------------------------ examples
+
+def encode_example(features):
+    """The bytes of a tf.train.Example, byte by byte what `SerializeToString(deterministic=True)` gives.
+
+    Args:
+        features: list of (name, value), sorted by name (ASCII); a value is bytes, a list of int from 0 on, or an
+            array of floats.
+    """
+    entries = []
+    for name, value in features:
+        if isinstance(value, bytes):
+            feature = _field(1, _field(1, value))
+        elif isinstance(value, np.ndarray):
+            feature = _field(2, _field(1, value.astype('<f4').tobytes()))
+        else:
+            feature = _field(3, _field(1, b''.join(map(_varint, value))))
+        entries.append(_field(1, _field(1, name.encode('ascii')) + _field(2, feature)))
+    return _field(1, b''.join(entries))
+
+
+def _field(number, content):
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value):
+    if value < 128:
+        return _ONE_BYTE[value]
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes(out + bytearray([value]))
+
+
+_ONE_BYTE = [bytes(bytearray([value])) for value in range(128)]
+
+
+def decode_example(data):
+    """{name: value} of a tf.train.Example; a value is bytes, a list of int or a float32 array.
+
+    Raises:
+        ValueError: it is no such Example: a bytes feature must be one string, numbers packed, as `encode_example` and
+            TensorFlow write them.
+    """
+    features, (content,) = {}, _fields(data, 1)
+    for entry in _fields(content, 1):
+        name, value = _fields(entry, 1, 2)
+        kind = bytearray(value or b'\0')[0] >> 3
+        part, = _fields(value, kind)
+        values, = _fields(part, 1)
+        features[name.decode('ascii')] = (values if kind == 1 else np.frombuffer(values, '<f4') if kind == 2
+                                          else _varints(values))
+    return features
+
+
+def _fields(data, *numbers):
+    """The contents of a message's fields, whose numbers must be `numbers`, the last of them any number of times."""
+    found, place = [], 0
+    while place < len(data):
+        number = numbers[min(len(found), len(numbers) - 1)]
+        if ord(data[place:place + 1]) != number << 3 | 2:
+            raise ValueError('the example is damaged: another field than %d' % number)
+        size, place = _read_varint(data, place + 1)
+        if place + size > len(data):
+            raise ValueError('the example is damaged: a field of %d bytes' % size)
+        found.append(data[place:place + size])
+        place += size
+    return found
+
+
+def _read_varint(data, place):
+    """(the number at a place, the place after it)."""
+    value = shift = 0
+    for byte in bytearray(data[place:place + 10]):
+        value, place = value | (byte & 127) << shift, place + 1
+        if byte < 128:
+            return value, place
+        shift += 7
+    raise ValueError('the example is damaged: a number without an end')
+
+
+def _varints(data):
+    """The numbers of a packed list."""
+    values, place = [], 0
+    while place < len(data):
+        value, place = _read_varint(data, place)
+        values.append(value)
+    return values
