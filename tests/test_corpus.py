@@ -201,7 +201,7 @@ def test_repeated_lines_are_counted(tmp_path, vocab, monkeypatch):
 @given(st.lists(st.lists(st.text('ab c', min_size=1, max_size=12).filter(lambda line: line.strip()), min_size=1,
                          max_size=5), min_size=1, max_size=12), st.integers(10, 60))
 def test_blocks_end_where_documents_do(made, size):
-    """All documents are there, in order, and whole unless one is longer than two blocks; all blocks but one are full."""
+    """All documents are there, in order, and whole unless longer than two blocks; all blocks but the last are full."""
     text = '\n\n'.join('\n'.join(lines) for lines in made)
     with monkeypatched_input(text):
         blocks = list(read_blocks(['x'], Lines(), size))
