@@ -14,11 +14,19 @@ from bert4keras import backend
 from bert4keras.backend import keras, kops
 from bert4keras.compat import STRINGS
 from bert4keras.optimizers import rules
+from bert4keras.optimizers.early import (  # of releases up to 0.11; Adam is not in __all__, as Keras has one too
+    extend_with_exponential_moving_average, extend_with_gradient_accumulation, extend_with_layer_adaptation,
+    extend_with_lazy_optimization, extend_with_lookahead, extend_with_parameter_wise_lr,
+    extend_with_piecewise_linear_lr, extend_with_weight_decay)
+from bert4keras.optimizers.early import BertEarlyAdam as Adam  # noqa: F401
 from bert4keras.optimizers.schedules import GoogleWarmup, PiecewiseLinear, WarmupLinear, not_negative
 from bert4keras.optimizers.seam import Optimizer, OptimizerStateError, Schedule
 
 __all__ = ['AdamW', 'LAMB', 'AdamWarmup', 'PiecewiseLinear', 'WarmupLinear', 'GoogleWarmup', 'averaged',
-           'calc_train_steps', 'OptimizerStateError']
+           'calc_train_steps', 'OptimizerStateError', 'extend_with_exponential_moving_average',
+           'extend_with_gradient_accumulation', 'extend_with_layer_adaptation', 'extend_with_lazy_optimization',
+           'extend_with_lookahead', 'extend_with_parameter_wise_lr', 'extend_with_piecewise_linear_lr',
+           'extend_with_weight_decay']
 
 
 class BertAdamW(Optimizer):
