@@ -123,7 +123,8 @@ def inspect(args):
     found = verify.inspect(args.model)
     for what, path in zip(('config', 'weights', 'vocabulary'), found.release):
         say('%-12s%s' % (what, path or 'none'))
-    layout = {'tensorflow': 'a TensorFlow checkpoint', 'safetensors': "Hugging Face's layout, safetensors"}
+    layout = {'tensorflow': 'a TensorFlow checkpoint', 'safetensors': "Hugging Face's layout, safetensors",
+              'tf_model.h5': "Hugging Face's TensorFlow models, HDF5"}
     say('%-12s%s' % ('family', found.family.title))
     say('%-12s%s' % ('layout', layout[found.layout]))
     for field in sorted(found.config):

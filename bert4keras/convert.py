@@ -16,6 +16,7 @@ from bert4keras.release.config import read_config, read_fields, write_config
 from bert4keras.release.directory import find_release, vocabulary_name, write_release
 from bert4keras.release.heads import describe_head, head_among
 from bert4keras.release.variables import ArrayCheckpoint, Variables, check_fits, open_variables
+from bert4keras.release.tf_weights import TF_WEIGHTS
 from bert4keras.tokenizer_files import TOKENIZER_JSON, carry_tokenizer
 
 __all__ = ['LAYOUTS', 'convert']
@@ -47,7 +48,7 @@ def convert(source, destination, layout=None, force=False, changed=False):
     source, destination = usable_path(source), os.path.abspath(usable_path(destination))
     known = check_destination(destination, source, force)
     application, gelu = 'encoder', None
-    if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
+    if is_model_file(source):
         config, variables, vocab_path, application = read_keras_model(source, changed)
         gelu = 'erf' if config['hidden_act'] == 'gelu' else None  # what it has, whatever `set_gelu` says
         layout = layout or 'tensorflow'
@@ -71,6 +72,11 @@ def convert(source, destination, layout=None, force=False, changed=False):
     return layout
 
 
+def is_model_file(path):
+    """Whether `path` is a file that Keras saved a model to, by its name."""
+    return os.path.isfile(path) and path.endswith(MODEL_SUFFIXES) and os.path.basename(path) != TF_WEIGHTS
+
+
 def check_destination(destination, source, force):
     """ReleaseError unless the directory `destination` may be made, or replaced; the `identity` of what it replaces."""
     if not os.path.isdir(os.path.dirname(destination)):
@@ -91,7 +97,7 @@ def check_destination(destination, source, force):
 
 def source_files(source):
     """Paths of what a conversion of `source` reads, and of what stands for it."""
-    if os.path.isfile(source) and source.endswith(MODEL_SUFFIXES):
+    if is_model_file(source):
         return [source]
     release = find_release(source)
     paths = [source, release.config_path, release.vocab_path, release.checkpoint_path]

@@ -5,16 +5,15 @@ ask for no more memory than it has, and wait for nothing. Keras is not started.
 from __future__ import absolute_import, division, print_function
 
 import collections
-import functools
 import io
 import json
-import operator
 import os
 import zipfile
 
 from bert4keras.compat import STRINGS, native
 from bert4keras.errors import CheckpointError, some
 from bert4keras.files import MAX_JSON, open_regular_file
+from bert4keras.hdf5 import allowed_size, check_hdf5
 
 __all__ = ['check_connected', 'check_model_file', 'inputs_in', 'read_model_configs', 'refuse_code']
 
@@ -82,43 +81,6 @@ def read_archive(archive, path):
     with archive.open('config.json') as member:
         config = json.loads(member.read(MAX_JSON).decode('utf-8'))
     return {field: config[field] for field in config if field != 'compile_config'}  # left unread
-
-
-def allowed_size(size):
-    """How many bytes a file of `size` bytes may unpack to; Keras compresses nothing."""
-    return 2 * size + MAX_JSON
-
-
-def check_hdf5(file, path, size):
-    """CheckpointError for an open HDF5 file, of `size` bytes, that would read other files or fill the memory."""
-    if count_bytes(file, path) > allowed_size(size):
-        raise CheckpointError('%s says that it holds far more than its own size, unlike what Keras writes' % path)
-
-
-def count_bytes(group, path, seen=()):
-    """The bytes of the values in a group; CheckpointError for a part that is read from another file, or again."""
-    import h5py
-    seen = seen or set()
-    address = h5py.h5o.get_info(group.id).addr
-    if address in seen:  # a link to a group around it makes ways without an end
-        raise CheckpointError('%s has the group %s in more than one place, unlike what Keras writes'
-                              % (path, group.name))
-    seen.add(address)
-    count = 0
-    for name in group:
-        link, place = group.get(name, getlink=True), '%s/%s' % (group.name.rstrip('/'), name)
-        if not isinstance(link, h5py.HardLink):
-            raise CheckpointError('%s is not opened: %s is a link, to another place or file; Keras writes none'
-                                  % (path, place))
-        found = group[name]
-        if isinstance(found, h5py.Group):
-            count += count_bytes(found, path, seen)
-        elif isinstance(found, h5py.Dataset):
-            if found.external or getattr(found, 'is_virtual', False):
-                raise CheckpointError('%s is not opened: the values of %s are in other files; Keras keeps them in this '
-                                      'one' % (path, place))
-            count += functools.reduce(operator.mul, map(int, found.shape or ()), found.dtype.itemsize)
-    return count
 
 
 # ------------------------------------------------------------------ what its config may say

@@ -31,7 +31,7 @@ def inspect(path):
 
     Returns:
         Inspection(release, family, layout, config, rows); family is a `release.families.Family`, layout
-        'tensorflow' or 'safetensors'; a Row(name, shape, dtype, place) for each variable of the
+        'tensorflow', 'safetensors' or 'tf_model.h5'; a Row(name, shape, dtype, place) for each variable of the
         checkpoint, in its own names; place is the layer and the number of the weight that it becomes,
         such as 'Pooler-Dense 0', or '' if it is not read.
     """

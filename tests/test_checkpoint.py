@@ -393,7 +393,7 @@ def test_missing_file_names_its_neighbours(folder):
     refused(os.path.join(folder, 'no', 'where'), 'cannot be listed')
 
 
-@pytest.mark.parametrize('name', ['pytorch_model.bin', 'model.pt', 'tf_model.h5', 'w.npz', 'W.PKL',
+@pytest.mark.parametrize('name', ['pytorch_model.bin', 'model.pt', 'model.keras', 'w.npz', 'W.PKL',
                                   'pytorch_model.bin.index.json'])
 def test_pickles_are_refused_with_the_reason(folder, name):
     """A pickled file is not opened; the error says why and what to do."""

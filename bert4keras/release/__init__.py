@@ -6,7 +6,8 @@
     variables       a checkpoint's variables, by one set of names for every layout
     checkpoint      TensorFlow's checkpoints and safetensors, read and written
     tensor_bundle   the index of a TensorFlow checkpoint, byte by byte
+    tf_weights      tf_model.h5, which TensorFlow models of transformers wrote
     directory       which file of a directory is what
 """
 
-__all__ = ['checkpoint', 'config', 'directory', 'families', 'tensor_bundle', 'variables']
+__all__ = ['checkpoint', 'config', 'directory', 'families', 'tensor_bundle', 'tf_weights', 'variables']

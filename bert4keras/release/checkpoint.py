@@ -1,10 +1,11 @@
 # -*- coding: utf-8 -*-
-"""Variables on disk: TensorFlow checkpoints and safetensors, read and written without TensorFlow.
+"""Variables on disk: TensorFlow checkpoints and safetensors, read and written without TensorFlow; tf_model.h5, read.
 
 `open_checkpoint(path)` gives a read-only mapping *variable name -> NumPy array* over either layout;
 `save_checkpoint(path, variables)` writes one. A file is never trusted: every number read from it is
 checked before it is used, and whatever is wrong with it is a `CheckpointError`. The index of a
-TensorFlow checkpoint is read and written by tensor_bundle.py; safetensors by the library of that name.
+TensorFlow checkpoint is read and written by tensor_bundle.py; safetensors by the library of that name; tf_model.h5 by
+tf_weights.py.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -26,13 +27,14 @@ from bert4keras.files import MAX_JSON, is_at, move_files, read_regular_file, rep
 from bert4keras.release.tensor_bundle import (
     MAX_DIMS, READABLE, WRITABLE, encode_entry, encode_header, encode_table, masked_crc, num_elements, open_file,
     read_index, require_file)
+from bert4keras.release.tf_weights import list_weights, read_weight
 
 __all__ = ['Checkpoint', 'CheckpointError', 'open_checkpoint', 'save_checkpoint', 'truncated_files', 'usable_path']
 
 _PATIENCE = 100  # times to look at a file that somebody else replaces
 _DATA = '%s.data-%05d-of-%05d'
-_PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.h5', '.hdf5', '.keras',
-            '.bin.index.json')
+_PICKLED = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.joblib', '.npz', '.npy', '.keras', '.bin.index.json')
+_HDF5 = ('.h5', '.hdf5')
 _ST_DTYPES = {
     'F64': 'float64', 'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16', 'BOOL': 'bool',
     'I64': 'int64', 'I32': 'int32', 'I16': 'int16', 'I8': 'int8',
@@ -141,8 +143,8 @@ class Checkpoint(Mapping):
     arrays of them are in use (replacing them by a rename, as `save_checkpoint` does, is fine).
 
     Attributes:
-        path: the prefix (TensorFlow) or the file (safetensors) that was opened.
-        layout: 'tensorflow' or 'safetensors'.
+        path: the prefix (TensorFlow) or the file (safetensors, HDF5) that was opened.
+        layout: 'tensorflow', 'safetensors' or 'tf_model.h5'.
     """
 
     layout = None
@@ -181,7 +183,8 @@ def open_checkpoint(path):
 
     Args:
         path: a TensorFlow checkpoint's prefix (`.../bert_model.ckpt`), or that with `.index` or
-            `.data-00000-of-00001`; a `.safetensors` file; a `.safetensors.index.json` (shards).
+            `.data-00000-of-00001`; a `.safetensors` file; a `.safetensors.index.json` (shards); an `.h5` file of
+            a TensorFlow model of transformers, see tf_weights.py.
 
     Returns:
         A Checkpoint. Of a TensorFlow checkpoint the arrays are read-only views of the mapped file, each
@@ -196,6 +199,9 @@ def open_checkpoint(path):
             return _SafetensorsCheckpoint(path, _list_safetensors(path))
         if path.endswith('.safetensors.index.json'):
             return _SafetensorsCheckpoint(path, _list_shards(path))
+        if path.lower().endswith(_HDF5):
+            require_file(path)
+            return _TFWeightsCheckpoint(path, _snapshot(path, list_weights))
         prefix = re.sub(r'\.(index|data-\d{5}-of-\d{5})$', '', path)
         if not os.path.isfile(prefix + '.index'):
             _refuse_known(path, prefix)
@@ -319,6 +325,15 @@ class _SafetensorsCheckpoint(Checkpoint):
         array = entry.handle.get_tensor(name)
         array.flags.writeable = False
         return array
+
+
+class _TFWeightsCheckpoint(Checkpoint):
+    """An HDF5 file of a TensorFlow model of transformers, by the names of Hugging Face's own layout."""
+
+    layout = 'tf_model.h5'
+
+    def _read(self, name, entry):
+        return read_weight(self.path, name, entry)
 
 
 def _stretches(data):

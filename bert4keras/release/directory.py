@@ -12,6 +12,7 @@ from bert4keras.errors import CheckpointError, ConfigError, some
 from bert4keras.release.checkpoint import save_checkpoint, usable_path
 from bert4keras.release.config import write_config
 from bert4keras.release.families import family_of
+from bert4keras.release.tf_weights import TF_WEIGHTS
 from bert4keras.release.variables import to_layout
 
 __all__ = ['CHECKPOINT_PATTERNS', 'CONFIG_PATTERNS', 'FILE_NAMES', 'VOCAB_PATTERNS', 'Release', 'find_release',
@@ -59,7 +60,10 @@ def release_among(files, directory, chosen=None):
     if checkpoint is None:
         note = ('. A .bin file is a pickle, which can run any code when it is opened: convert it to '
                 '.safetensors where you trust it' if any(name.endswith('.bin') for name in files) else '')
-        checkpoint = _only(files, CHECKPOINT_PATTERNS, directory, 'checkpoint', CheckpointError, note=note)
+        # what TensorFlow saved often lies beside the same weights in another layout
+        found = any(_matches(name, CHECKPOINT_PATTERNS) for name in files)
+        patterns = CHECKPOINT_PATTERNS if found else CHECKPOINT_PATTERNS + (TF_WEIGHTS,)
+        checkpoint = _only(files, patterns, directory, 'checkpoint', CheckpointError, note=note)
     checkpoint = re.sub(r'\.ckpt([^/]*)\.index$', r'.ckpt\1', checkpoint)
     vocab = vocab or _only(files, VOCAB_PATTERNS, directory, 'vocabulary', ConfigError, required=False)
     return Release(config, checkpoint, vocab)

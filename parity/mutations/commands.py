@@ -44,7 +44,7 @@ MUTATIONS = [
     ("another module's class is taken for Keras'", 'model_file.py',
      "harmless = harmless and (module + '.').startswith(('keras.', 'builtins.'))", 'pass', CONVERT),
     ('weights that may be pickled are opened', 'model_file.py', 'if set(names) - MEMBERS or len(', 'if len(', FILES),
-    ('a table larger than its file is read', 'model_file.py', 'if count_bytes(file, path) > allowed_size(size):',
+    ('a table larger than its file is read', 'hdf5.py', 'if count_bytes(file, path) > allowed_size(size):',
      'if count_bytes(file, path) < 0:', FILES),
     ('layers may wait for each other', 'model_file.py', 'sorted(call for call in waiting if waiting[call])',
      '()', FILES),
