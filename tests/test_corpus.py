@@ -26,7 +26,7 @@ from bert4keras.pretraining.corpus import build_corpus, read_index
 from bert4keras.pretraining.documents import Lines, read_blocks, read_documents
 from bert4keras.pretraining.records import decode_example, read_records
 from bert4keras.tokenizer import Tokenizer
-from tests.helpers.strategies import quick
+from tests.helpers.strategies import few
 
 pytestmark = pytest.mark.engine_free
 VOCAB = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'b', '##b', '##a', 'c', '.']
@@ -197,7 +197,7 @@ def test_repeated_lines_are_counted(tmp_path, vocab, monkeypatch):
 
 # ------------------------------------------------------------------ blocks
 
-@quick
+@few
 @given(st.lists(st.lists(st.text('ab c', min_size=1, max_size=12).filter(lambda line: line.strip()), min_size=1,
                          max_size=5), min_size=1, max_size=12), st.integers(10, 60))
 def test_blocks_end_where_documents_do(made, size):
@@ -404,6 +404,7 @@ build_corpus([text], vocab, output, length=16, workers=2, block_size=300)
 '''
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(tmp_path, vocab):
     """SIGKILL at whatever moment, workers included; at no time is anything there that is not whole."""
     text, output = write(tmp_path / 't', text_of(300)), str(tmp_path / 'made')

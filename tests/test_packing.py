@@ -13,7 +13,7 @@ from bert4keras.errors import CorpusError
 from bert4keras.pretraining import packing
 from bert4keras.pretraining.packing import MODES, Document, Encoder, pack
 from bert4keras.tokenizer import Tokenizer
-from tests.helpers.strategies import quick
+from tests.helpers.strategies import few
 
 pytestmark = pytest.mark.engine_free
 CLS, SEP = 3, 4
@@ -45,7 +45,7 @@ def halves(row):
     return tokens[1:row.boundary - 1], tokens[row.boundary:-1]
 
 
-@quick
+@few
 @given(documents, st.integers(8, 30), st.sampled_from(MODES), st.booleans(), st.integers(0, 9))
 def test_rows_are_whole_and_no_longer_than_asked(shapes, length, mode, google_pairs, seed):
     """[CLS] first, [SEP] last, no empty segment, a word at each beginning, tokens next to each other as in the text."""
@@ -68,7 +68,7 @@ def test_rows_are_whole_and_no_longer_than_asked(shapes, length, mode, google_pa
             assert tokens.count(SEP) == 2 and tokens[row.boundary - 1] == SEP and row.label in (0, 1)
 
 
-@quick
+@few
 @given(documents, st.integers(8, 30), st.integers(0, 9))
 def test_roberta_has_every_token_once_and_in_order(shapes, length, seed):
     """A [SEP] between documents; only the last row, and ones that end before a long word, are not full."""
@@ -95,7 +95,7 @@ def test_roberta_fills_rows_and_cuts_between_words():
         [CLS, 10, 11, SEP, 12, 13, SEP]]
 
 
-@quick
+@few
 @given(documents, st.integers(8, 30), st.sampled_from(['bert', 'albert']), st.integers(0, 9))
 def test_pairs_are_honest_and_lose_nothing(shapes, length, mode, seed):
     """A is of one document; B follows (0), is of another one (bert, 1) or comes before (albert, 1); all text is there.

@@ -33,7 +33,8 @@ OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 't
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding', 'errors', 'files', 'hdf5', 'parallel',
                'reference', 'release', 'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'tokenizers',
                'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining', 'pretraining.corpus',
-               'pretraining.documents', 'pretraining.packing', 'pretraining.records')
+               'pretraining.documents', 'pretraining.masks', 'pretraining.order', 'pretraining.packing',
+               'pretraining.reader', 'pretraining.records')
 # These start Keras when a function of theirs needs it.
 LAZY = ('cli', 'commands', 'convert', 'decoding', 'model_file', 'snippets', 'verify')
 

@@ -5,6 +5,9 @@
     packing     the documents of a block as rows of tokens, as RoBERTa, BERT or ALBERT have them
     records     TFRecord files, without TensorFlow
     corpus      all of it by several processes: `build_corpus`
+    order       chance without a state: hashes and permutations
+    masks       which tokens are masked
+    reader      a corpus as masked batches, any of them at any time: `Corpus`, `Batches`
 """
 from __future__ import absolute_import, division, print_function
 

@@ -39,7 +39,7 @@ from bert4keras.pretraining.records import encode_example, encode_record
 from bert4keras.tokenizer import SpTokenizer, Tokenizer
 from bert4keras.tokenizer_files import load_tokenizer
 
-__all__ = ['CORPUS', 'SHARD', 'VOCABULARIES', 'build_corpus', 'read_corpus_json', 'read_index']
+__all__ = ['CORPUS', 'INDEX', 'SHARD', 'VOCABULARIES', 'build_corpus', 'read_corpus_json', 'read_index']
 
 CORPUS, SHARD, INDEX = 'corpus.json', 'corpus-%05d.tfrecord', 'corpus-%05d.index'
 VOCABULARIES = ('vocab.txt', 'spiece.model', 'tokenizer.json', 'tokenizer_config.json')
@@ -202,8 +202,7 @@ class _Shards(object):
 
     def _write_rows(self, path, rows, counts):
         """Writes records; returns where each begins, and the last ends; counts them."""
-        dtype = '<u2' if self.options['vocab_size'] <= 1 << 16 else '<u4'
-        offsets = [0]
+        dtype, offsets = id_type(self.options), [0]
         with synced(path) as stream:
             for row in rows:
                 record = encode_record(encode_row(row, dtype))
@@ -213,6 +212,11 @@ class _Shards(object):
                 counts['label_1'] += row.label == 1
         counts['rows'] = len(offsets) - 1
         return offsets
+
+
+def id_type(options):
+    """The type of ids in a file."""
+    return '<u2' if options['vocab_size'] <= 1 << 16 else '<u4'
 
 
 def encode_row(row, dtype):
@@ -313,8 +317,9 @@ def _finish(output, options, headers, lines, tokenizer):
         found = _OURS.match(name)
         if found and int(found.group(1)) >= len(headers) or _LEFT.match(name):
             os.remove(os.path.join(output, name))
-    content = dict(options, shards=len(headers), lines=lines.count,
-                   repeated_lines_share=round(lines.repeated_share(), 4))
+    content = dict(options, shards=len(headers), shard_rows=[header['rows'] for header in headers], lines=lines.count,
+                   repeated_lines_share=round(lines.repeated_share(), 4),
+                   bytes_of_id=np.dtype(id_type(options)).itemsize)
     for name in _COUNTS:
         content[name] = sum(header[name] for header in headers)
     if not content['rows']:
