@@ -104,6 +104,16 @@ def test_epsilon_of_a_config_that_says_none():
     np.testing.assert_allclose(ours, [0.9950371902099893, -0.9950371902099893] * 16, rtol=1e-6)
 
 
+def test_each_norm_of_a_block_has_its_own_scale_and_shift():
+    """With scales of zero a norm gives its shift, whatever it is given."""
+    variables = {name: np.zeros_like(value) for name, value in random_variables(CONFIG).items()}
+    variables['bert/encoder/layer_1/attention/output/LayerNorm/beta'] += 5
+    variables['bert/encoder/layer_1/output/LayerNorm/beta'] += 7
+    ours = reference.forward(CONFIG, variables, [[1, 2]])
+    assert (ours['Encoder-2-MultiHeadSelfAttention-Norm'] == 5).all()
+    assert (ours['Encoder-2-FeedForward-Norm'] == 7).all()
+
+
 def test_padding_on_the_left_is_seen_by_nobody():
     """Also where every token sees what is left of it."""
     token_ids, segment_ids = np.array([[0, 0, 5, 6, 7]]), np.array([[0, 0, 0, 0, 1]])
