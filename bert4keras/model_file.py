@@ -14,6 +14,7 @@ from bert4keras.compat import STRINGS, native
 from bert4keras.errors import CheckpointError, some
 from bert4keras.files import MAX_JSON, open_regular_file
 from bert4keras.hdf5 import allowed_size, check_hdf5
+from bert4keras.hdf5_structure import check_structure
 
 __all__ = ['check_connected', 'check_model_file', 'inputs_in', 'read_model_configs', 'refuse_code']
 
@@ -55,6 +56,8 @@ def read_model_configs(path):
             with zipfile.ZipFile(stream) as archive:
                 configs.append(read_archive(archive, path))
     if h5py.is_hdf5(path):
+        with open_regular_file(path) as stream:
+            check_structure(stream, path)
         with h5py.File(path, 'r') as file:
             check_hdf5(file, path, os.path.getsize(path))
             if 'model_config' not in file.attrs:
@@ -76,8 +79,10 @@ def read_archive(archive, path):
         raise CheckpointError('%s is not opened: it holds %s, where Keras writes %s, each once'
                               % (path, some(names), ', '.join(sorted(MEMBERS))))
     if WEIGHTS_MEMBER in names:
-        with h5py.File(io.BytesIO(archive.read(WEIGHTS_MEMBER)), 'r') as file:
-            check_hdf5(file, '%s: %s' % (path, WEIGHTS_MEMBER), size)
+        stream, place = io.BytesIO(archive.read(WEIGHTS_MEMBER)), '%s: %s' % (path, WEIGHTS_MEMBER)
+        check_structure(stream, place)
+        with h5py.File(stream, 'r') as file:
+            check_hdf5(file, place, size)
     with archive.open('config.json') as member:
         config = json.loads(member.read(MAX_JSON).decode('utf-8'))
     return {field: config[field] for field in config if field != 'compile_config'}  # left unread

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -507,6 +508,22 @@ def test_a_model_file_that_says_it_holds_more_than_itself_is_refused(tmp_path, z
         path = archive(tmp_path / 'm.keras', [('config.json', b'{}'), ('model.weights.h5', read(path))])
     with pytest.raises(CheckpointError, match='m.(h5|keras: model.weights.h5) says that it holds far more'):
         read_model_configs(path)
+
+
+@pytest.mark.engine_free
+@pytest.mark.parametrize('zipped', [False, True])
+def test_the_structure_of_a_model_file_is_checked_first(tmp_path, zipped):
+    """An attribute that says it has 2 ** 40 numbers is an error before libhdf5 sees it; in a .keras file too."""
+    h5py = pytest.importorskip('h5py')
+    path = str(tmp_path / 'm.h5')
+    with h5py.File(path, 'w') as file:
+        file.attrs['numbers'] = np.arange(3.0)
+    data = read(path).replace(b'\3' + b'\0' * 7, struct.pack('<Q', 1 << 40))
+    archive(tmp_path / 'm.keras', [('config.json', b'{}'), ('model.weights.h5', data)])
+    with io.open(path, 'wb') as stream:
+        stream.write(data)
+    with pytest.raises(CheckpointError, match='m.(h5|keras: model.weights.h5) is damaged: there is no sound attribute'):
+        read_model_configs(path.replace('.h5', '.keras') if zipped else path)
 
 
 def test_convert_of_a_damaged_model_file(tmp_path):

@@ -23,6 +23,7 @@ from bert4keras.compat import native
 from bert4keras.errors import error
 from bert4keras.files import open_regular_file
 from bert4keras.hdf5 import check_hdf5
+from bert4keras.hdf5_structure import check_structure
 
 __all__ = ['TF_WEIGHTS', 'Stored', 'hugging_face_name', 'list_weights', 'read_weight']
 
@@ -47,11 +48,11 @@ def list_weights(path):
         import h5py
     except ImportError as problem:
         raise error(path, 'needs the package h5py (%s): pip install h5py' % problem)
-    with open_regular_file(path):
-        pass
-    if not h5py.is_hdf5(path):
-        raise error(path, 'is not read here: it is no HDF5 file, as transformers saves TensorFlow models; if it is '
-                    'damaged, get it again')
+    with open_regular_file(path) as stream:
+        if not h5py.is_hdf5(path):
+            raise error(path, 'is not read here: it is no HDF5 file, as transformers saves TensorFlow models; if it is '
+                        'damaged, get it again')
+        check_structure(stream, path)
     file = h5py.File(path, 'r')
     check_hdf5(file, path, os.path.getsize(path))
     places = collections.OrderedDict()
