@@ -13,7 +13,7 @@ from tests.helpers.official import MISSING, find_official
 
 
 def pytest_addoption(parser):
-    """--slow: what takes long, too."""
+    """--slow: what is the same on every version of a Keras, too, and what takes long."""
     parser.addoption('--slow', action='store_true', help='run the slow tests, too')
 
 

@@ -1,11 +1,12 @@
-"""Runs the rows of tox.ini as `python -m parity.rows --plan` has them, one job for each environment, two at a time.
+"""Runs the README's commands, and the rows of tox.ini as `python -m parity.rows --plan` has them, on two cores.
 
     python3 .ci/schedule.py TOX WORK WHEEL [ROW...]
 
-TOX is the program, WORK a directory for environments and logs, WHEEL what the rows install. A line is printed as
-each row ends, and the log of a row that fails. BERT4KERAS_RESULTS says where the rows leave their results;
-BERT4KERAS_OFFICIAL is passed on to the rows that the plan names, all others run as where it is not set. Exits with 1 if
-a row failed.
+TOX is the program, WORK a directory for environments and logs, WHEEL what the rows install. The README's commands are
+one job, the rows of one environment another; three run at a time, as one that installs waits for the network and the
+disk. A line is printed as each row ends, and the log of what fails. BERT4KERAS_RESULTS says where the rows leave their
+results; BERT4KERAS_OFFICIAL is passed on to the rows that the plan names, all others run as where it is not set. Exits
+with 1 if anything failed.
 """
 import concurrent.futures
 import json
@@ -54,6 +55,20 @@ def counts(row):
     return tuple(total)
 
 
+def run_front_door(work):
+    """Runs the README's commands as where nothing else is, and prints what they print; returns whether they passed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith('BERT4KERAS_')}
+    path = os.path.join(work, 'front-door.log')
+    with open(path, 'wb') as log:
+        code, wall, cpu = run_for(LIMIT, [sys.executable, os.path.join('.ci', 'front_door.py')], environment, log)
+    with printing:
+        with open(path, encoding='utf-8', errors='replace') as log:
+            print(log.read())
+        print("the README's commands %s %6.0f s, CPU %5.0f s" % ('FAILED' if code else 'passed', wall, cpu))
+        sys.stdout.flush()
+    return not code
+
+
 def run_row(tox, work, wheel, row):
     """Runs one row, prints its line and, if it failed, its log; returns whether it passed."""
     name = row['row']
@@ -83,10 +98,11 @@ def run_job(tox, work, wheel, rows):
 
 
 def main(tox, work, wheel, *chosen):
-    """Runs all jobs; returns the exit code."""
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        passed = list(pool.map(lambda rows: run_job(tox, work, wheel, rows), read_plan(chosen)))
-    return 0 if all(passed) else 1
+    """Runs all jobs, or those of the rows chosen; returns the exit code."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        jobs = [] if chosen else [pool.submit(run_front_door, work)]
+        jobs += [pool.submit(run_job, tox, work, wheel, rows) for rows in read_plan(chosen)]
+    return 0 if all([job.result() for job in jobs]) else 1
 
 
 if __name__ == '__main__':

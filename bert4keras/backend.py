@@ -44,13 +44,17 @@ class TensorFlowOps(object):
 
     def sparse_categorical_crossentropy(self, target, output, from_logits=False):
         """As Keras 3 has it; that of `keras.backend` wants the number of classes to be known, until TensorFlow 1.15."""
-        logits = output if from_logits else tf.math.log(output)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=logits)
+        if not from_logits:  # probabilities, which are the softmax of their logarithms; 0 has none
+            output = tf.math.log(tf.clip_by_value(output, keras.backend.epsilon(), 1 - keras.backend.epsilon()))
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=output)
 
     def shape(self, x):
         """The shape as a tuple: an int where it is known, else a scalar tensor."""
-        dynamic = tf.shape(x)
-        return tuple(dynamic[axis] if size is None else size for axis, size in enumerate(x.shape.as_list()))
+        static = x.shape.as_list()
+        if None not in static:
+            return tuple(static)
+        dynamic = tf.unstack(tf.shape(x), len(static))  # one operation, where a slice for each axis takes four
+        return tuple(dynamic[axis] if size is None else size for axis, size in enumerate(static))
 
     def where(self, condition, x, y):
         """`x` where the condition holds, else `y`, a number or a tensor; both are broadcast to `x`."""

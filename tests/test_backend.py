@@ -38,6 +38,12 @@ OPERATIONS = {
     'sigmoid': (lambda: kops.sigmoid(X), 1 / (1 + np.exp(-X))),
     'softmax': (lambda: kops.softmax(kops.cast(X, 'float32'), axis=-1),
                 np.exp(X) / np.exp(X).sum(-1, keepdims=True)),
+    'sparse_categorical_crossentropy': (
+        lambda: kops.sparse_categorical_crossentropy(np.array([0, 2, 1]), kops.cast(np.array(
+            [[.5, .5, 0], [.2, .7, .1], [1, 0, 0]]), 'float32')), np.array([0.6931472, 2.3025851, 16.118095])),
+    'sparse_categorical_crossentropy of logits': (
+        lambda: kops.sparse_categorical_crossentropy(np.array([0, 2]), kops.cast(np.array(
+            [[0, 0, -99], [99, 0, 0]]), 'float32'), from_logits=True), np.array([0.6931472, 99])),
     'sqrt': (lambda: kops.sqrt(kops.cast(X * X, 'float32')), np.abs(X)),
     'square': (lambda: kops.square(X), X * X),
     'tanh': (lambda: kops.tanh(X), np.tanh(X)),

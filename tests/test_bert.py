@@ -93,6 +93,7 @@ def test_ids_given_as_floats_work(release):
 
 # ------------------------------------------------------------------ vocabulary
 
+@pytest.mark.slow
 def test_keep_words_is_the_full_model_on_those_words(release):
     """With keep_words the ids are positions in it, and hidden states equal the full model's."""
     directory, config, _ = release
@@ -158,6 +159,7 @@ def test_saved_weights_are_the_loaded_ones(release, tmp_path, name):
                                       variables['bert/encoder/layer_1/attention/self/key/kernel'].T)
 
 
+@pytest.mark.slow
 def test_hugging_face_layout_in_its_older_spellings(release, tmp_path):
     """Without the prefix, with gamma and beta, with position_ids and a second decoder: the same model."""
     pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
@@ -188,6 +190,7 @@ def test_nothing_random_is_computed_for_weights_about_to_be_loaded(release, monk
         build_bert_model(release[1])
 
 
+@pytest.mark.slow
 def test_layers_outside_the_table_keep_their_random_weights(release):
     """A subclass's own layer, which no checkpoint holds, is not left at zero."""
     class WithAdapter(BertModel):
@@ -199,6 +202,7 @@ def test_layers_outside_the_table_keep_their_random_weights(release):
     assert 0.01 < kernel.std() < 0.03
 
 
+@pytest.mark.slow
 def test_a_subclass_is_of_its_application(release):
     """A class that is for one application is refused for another, not taken instead; any other class is for all."""
     with pytest.raises(ValueError, match="Bert4LM is for application='lm', not 'seq2seq'"):
@@ -212,6 +216,7 @@ def test_a_subclass_is_of_its_application(release):
         assert bert.model.get_layer('Attention-Mask').application == bert.application == application
 
 
+@pytest.mark.slow
 def test_random_weights_without_a_checkpoint(release):
     """Without weights to load: truncated normals of initializer_range, norms at 1 and 0."""
     bert = build_bert_model(dict(release[1], initializer_range=0.5), return_keras_model=False)
@@ -221,6 +226,7 @@ def test_random_weights_without_a_checkpoint(release):
     assert (weights['bert/encoder/layer_1/output/dense/bias'] == 0).all()
 
 
+@pytest.mark.slow
 def test_what_is_left_unread_is_reported(release, tmp_path, caplog):
     """Heads not asked for are told quietly; a block without a place is a warning that names it."""
     directory, config, variables = release
@@ -239,6 +245,7 @@ def test_what_is_left_unread_is_reported(release, tmp_path, caplog):
     assert len(warnings) == 1 and '16 variables' in warnings[0] and 'layer_1/attention' in warnings[0]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_named_beside_a_directory_is_the_one_that_is_loaded(release, tmp_path):
     """The directory gives the config, the second argument the weights."""
     _, variables = make_release(tmp_path, seed=7, num_hidden_layers=2)
@@ -247,6 +254,7 @@ def test_a_checkpoint_named_beside_a_directory_is_the_one_that_is_loaded(release
     np.testing.assert_array_equal(gamma, variables['bert/embeddings/LayerNorm/gamma'])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layout, last', [('tensorflow', 'bert_model.ckpt.index'),
                                           ('hugging-face', 'model.safetensors')])
 def test_the_checkpoint_is_the_last_that_a_release_gets(release, tmp_path, monkeypatch, layout, last):
@@ -284,6 +292,7 @@ def test_load_pretrained_model_is_the_early_name(release):
 
 # ------------------------------------------------------------------ the config is honoured
 
+@pytest.mark.slow
 @pytest.mark.parametrize('field, value', [('type_vocab_size', 5), ('layer_norm_eps', 0.1),
                                           ('hidden_act', 'relu'), ('hidden_act', 'gelu_new'),
                                           ('pad_token_id', 3)])
@@ -317,6 +326,7 @@ def test_dropout_is_drawn_in_training_only(tmp_path, rates, moves):
     np.testing.assert_array_equal(model.predict(ids), model.predict(ids))
 
 
+@pytest.mark.slow
 def test_gelu_is_chosen_per_model_and_by_set_gelu(release):
     """gelu= decides for one model, set_gelu for those built later; the layers' config says which."""
     directory, _, _ = release
@@ -350,6 +360,7 @@ def test_a_missing_variable_is_named(release, tmp_path):
     assert 'it has bert/encoder/layer_1/attention/self/key/kernel' in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('flag, prefix', [('with_pool', 'bert/pooler/'), ('with_nsp', 'cls/seq_relationship/'),
                                           ('with_mlm', 'cls/predictions/')])
 def test_a_missing_head_names_the_argument(release, tmp_path, flag, prefix):
@@ -372,6 +383,7 @@ def test_a_shape_that_disagrees_shows_both_sides(release, tmp_path):
         build_bert_model(other)
 
 
+@pytest.mark.slow
 def test_a_bad_checkpoint_changes_no_weight(release, tmp_path):
     """What is missing or of another shape is found before the first weight is changed."""
     broken = copy_of(release, tmp_path, None,
@@ -447,6 +459,7 @@ def test_more_than_one_checkpoint_is_listed(release, tmp_path):
         build_bert_model(directory)
 
 
+@pytest.mark.slow
 def test_too_long_for_the_positions(release):
     """An input longer than the position table is an error, not silently mis-sliced; the longest fits."""
     directory, config, _ = release
@@ -480,6 +493,7 @@ def test_arguments_that_mean_nothing(release):
 
 # ------------------------------------------------------------------ around a Keras model
 
+@pytest.mark.slow
 @pytest.mark.parametrize('application, heads', [('encoder', {}), ('seq2seq', {'with_mlm': True}),
                                                 ('lm', {'with_nsp': True, 'with_mlm': True})])
 def test_from_keras_model_knows_the_config(release, tmp_path, application, heads):
@@ -505,6 +519,7 @@ def test_from_keras_model_of_something_else():
 
 
 @pytest.mark.skipif(not hasattr(os, 'fspath'), reason='this Python takes no objects for paths')
+@pytest.mark.slow
 def test_paths_may_be_objects(release, tmp_path):
     """save_weights_as_checkpoint and save_release take what pathlib makes, and so does what loads them."""
     directory, _, _ = release

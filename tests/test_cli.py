@@ -158,6 +158,7 @@ def test_wrong_usage_is_exit_code_2(run, argv, part):
     assert err.startswith('usage: ') and part in err and 'Traceback' not in err
 
 
+@pytest.mark.slow
 def test_texts_may_stand_anywhere():
     """argparse alone would refuse texts behind an option that follows MODEL; "--" ends the options."""
     for argv in ('m a b --pooling cls', 'm --pooling cls a b', 'm a --pooling cls b', '--pooling cls m a b',
@@ -175,6 +176,7 @@ def test_pooling_choices_are_those_of_embed():
 
 # ------------------------------------------------------------------ embed
 
+@pytest.mark.slow
 def test_embed_prints_json_lines(run, release, expected):
     """One object a text, in order, which NumPy reads back as the same float32 numbers."""
     code, out, err = run('embed', release[0], 'word1', 'word5 word6 word7 word8')
@@ -198,6 +200,7 @@ def test_embed_files_hold_the_same_numbers(run, release, expected, tmp_path):
     assert sorted(os.listdir(str(tmp_path))) == ['in.txt', 'out.jsonl', 'out.npy']
 
 
+@pytest.mark.slow
 def test_embed_takes_a_checkpoint_s_prefix(run, release, expected):
     """MODEL may be the prefix, the config and vocabulary beside it."""
     code, out, _ = run('embed', os.path.join(release[0], 'bert_model.ckpt'), 'word1')
@@ -239,6 +242,7 @@ def test_a_line_without_an_end_is_not_read_on(tmp_path, monkeypatch):
 C_LOCALE = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''}
 
 
+@pytest.mark.slow
 def test_embed_reads_stdin_and_writes_ascii_in_any_locale(release, expected):
     """Chinese text on stdin where the locale knows ASCII only: the same numbers, in a fresh process."""
     process = start('embed', release[0], '--input', '-', env=C_LOCALE)
@@ -248,6 +252,7 @@ def test_embed_reads_stdin_and_writes_ascii_in_any_locale(release, expected):
     assert np.abs(vectors_of(out.decode('ascii')) - expected).max() < TOLERANCE
 
 
+@pytest.mark.slow
 def test_embed_takes_utf_8_arguments_in_any_locale():
     """Chinese text as an argument where the locale knows ASCII only; what is not UTF-8 is an error."""
     for argument, code in ((TEXTS[3].encode('utf-8'), 0), (b'word1 \xff', 2)):
@@ -321,6 +326,7 @@ BREAKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('damage, parts', BREAKS)
 def test_a_broken_release_is_one_line_and_exit_code_2(run, release, tmp_path, damage, parts):
     """The line names file and thing; there is no traceback, and no output is left behind."""
@@ -368,6 +374,7 @@ def release_with_nan(tmp_path_factory):
     return str(directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('argv', [('embed', 'MODEL', 'w1 w7'), ('embed', 'MODEL', 'w7', '--normalize'),
                                   ('fill-mask', 'MODEL', '[MASK] w7'), ('demo', '--model', 'MODEL', 'w7')])
 def test_numbers_that_are_not_finite_are_an_error(run, release_with_nan, argv):
@@ -427,6 +434,7 @@ def test_ctrl_c_ends_quietly_with_130_and_leaves_no_file(tmp_path):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='POSIX pipes')
+@pytest.mark.slow
 @pytest.mark.parametrize('argv', [['embed', 'model', 'a'], ['--help']])
 def test_a_closed_pipe_is_quiet(argv):
     """As in `bert4keras embed ... | head -n 0`: no traceback, the exit code that a shell would report."""
@@ -528,6 +536,7 @@ def demo_release(tmp_path_factory):
     return str(directory)
 
 
+@pytest.mark.slow
 def test_demo_prints_three_answers_a_query_in_80_columns(run, demo_release):
     """Whatever the model: the queries, three sentences of the corpus each, what ran and how long."""
     code, out, err = run('demo', '--model', demo_release)
@@ -695,6 +704,7 @@ def test_a_full_disk_says_so_of_an_array_too(run, tmp_path, monkeypatch):
     assert (code, out) == (2, '') and err == 'bert4keras: error: %s: No space left on device\n' % (tmp_path / 'out.npy')
 
 
+@pytest.mark.slow
 def test_no_name_in_a_file_acts_on_the_terminal(run, tmp_path, caplog):
     """Escape sequences in a variable's name are shown, not sent: in a list, an error, a warning."""
     from bert4keras.checkpoint import save_checkpoint

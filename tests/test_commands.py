@@ -80,6 +80,7 @@ def test_inspect_names_what_is_left_unread(release, tmp_path):
 
 # ------------------------------------------------------------------ verify
 
+@pytest.mark.slow
 def test_verify_compares_every_layer(release):
     """Every layer and head, each within its tolerance, in the order of the model."""
     rows = verify(release[0])
@@ -90,6 +91,7 @@ def test_verify_compares_every_layer(release):
         assert row.difference <= row.tolerance <= 2e-5 * 10, row
 
 
+@pytest.mark.slow
 def test_verify_finds_a_layer_that_computes_something_else(release, monkeypatch):
     """The tanh GELU in place of erf's is over the tolerance from the first feed-forward on."""
     monkeypatch.setitem(layers.ACTIVATIONS, 'gelu_erf', layers.ACTIVATIONS['gelu_tanh'])
@@ -106,6 +108,7 @@ def small(tmp_path_factory):
     return str(directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, first', [('BertAttentionMask', 'Encoder-1-MultiHeadSelfAttention'),
                                          ('BertSegmentEmbedding', 'Embedding-Segment')])
 def test_verify_finds_a_mask_or_a_segment_that_does_nothing(small, monkeypatch, name, first):
@@ -157,6 +160,7 @@ def test_fill_mask_takes_exactly_as_many_tokens_as_positions_and_the_gelu_it_is_
 
 # ------------------------------------------------------------------ convert
 
+@pytest.mark.slow
 def test_convert_there_and_back_is_bit_identical(release, tmp_path, safetensors):
     """TensorFlow's layout to Hugging Face's and back: the same tensors, config fields and vocabulary."""
     there, back = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'back')
@@ -321,6 +325,7 @@ def test_convert_of_something_else(tmp_path):
 
 # ------------------------------------------------------------------ fill-mask, vocabularies
 
+@pytest.mark.slow
 def test_fill_mask_gives_the_likeliest_tokens(release):
     """For each [MASK] the head's best tokens, as the reference has them."""
     from bert4keras.reference import forward
@@ -620,6 +625,7 @@ def misfits():
             ({'type_vocab_size': 3}, r'token_type_embeddings has the shape \(2, 32\)')]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('changes, words', misfits())
 def test_a_config_that_does_not_fit_is_found_before_anything_is_computed(tmp_path, changes, words):
     """verify and convert name the variable, both shapes and the file; no memory is asked for."""
@@ -642,6 +648,7 @@ def test_a_head_that_is_not_whole_is_found_by_verify(tmp_path):
         verify(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_fill_mask_of_weights_that_are_not_finite(tmp_path):
     """NaN in a weight is an error that names the model, not a row of "nan%"."""
     _, variables = make_release(tmp_path, num_hidden_layers=1,

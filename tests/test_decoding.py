@@ -157,6 +157,7 @@ class NoLonger(BertSelfAttention):
         return super(NoLonger, self).scores(query, key, *more) - away
 
 
+@pytest.mark.slow
 def test_a_changed_model_goes_without_a_cache(tmp_path, caplog):
     """It says so and is right; cache=True is an error that names the layer."""
     bert = build(tmp_path, 'bert-lm', layer_classes={BertSelfAttention: NoLonger})
@@ -180,6 +181,7 @@ def tokenizer():
     return Tokenizer({word: number for number, word in enumerate(WORDS)})
 
 
+@pytest.mark.slow
 def test_texts_in_and_texts_out(tmp_path):
     """One text or a list, in order, in batches that are filled up, with a count; nothing that is no word."""
     bert = build(tmp_path, 'bert-seq2seq')
@@ -219,6 +221,7 @@ def test_texts_that_a_language_model_goes_on_with(tmp_path):
 
 # ------------------------------------------------------------------ errors
 
+@pytest.mark.slow
 def test_what_cannot_be_generated_from(tmp_path, monkeypatch):
     """Each is found before anything is computed, and says what and where."""
     bert = build(tmp_path, 'bert-seq2seq')

@@ -215,6 +215,7 @@ def test_so_in_the_layout_of_hugging_face(tmp_path, checkpoint, config, prefix):
         build_bert_model(CONFIGS[config], path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('family', sorted(CONFIGS))
 def test_albert_true_and_false_insist(families, family):
     """albert= that contradicts the files is an error that names the family; else it changes nothing."""
@@ -326,7 +327,8 @@ def test_tensorflow_reads_what_was_saved(families, tmp_path, family):
         assert reader.get_tensor(name).tobytes() == value.tobytes(), name
 
 
-@pytest.mark.parametrize('family', ['albert', pytest.param('albert_zh', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['albert', 'albert_zh'])
 def test_inspect_and_verify_know_the_family(families, family):
     """inspect gives each variable one place, in the one block; verify compares every application of it."""
     directory, config, variables = families[family]
@@ -339,8 +341,8 @@ def test_inspect_and_verify_know_the_family(families, family):
     assert all(row.difference <= row.tolerance for row in rows), rows
 
 
-@pytest.mark.parametrize('family', [pytest.param('bert', marks=pytest.mark.slow),
-                                    pytest.param('albert', marks=pytest.mark.slow), 'albert_zh'])
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['bert', 'albert', 'albert_zh'])
 def test_a_pruned_model_is_saved_with_its_vocabulary_and_loads_again(families, tmp_path, family):
     """keep_words: config, weights and vocabulary of the words that were kept, and the same outputs."""
     directory, config, variables = families[family]
@@ -357,6 +359,7 @@ def test_a_pruned_model_is_saved_with_its_vocabulary_and_loads_again(families, t
     np.testing.assert_array_equal(again.model.predict(ids), bert.model.predict(ids))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_saved_as_a_release(families, tmp_path):
     """A vocabulary of another model, one that cannot be cut, a directory with another config: errors."""
     there = os.path.join(str(tmp_path), 'there')
@@ -376,6 +379,7 @@ def test_what_cannot_be_saved_as_a_release(families, tmp_path):
     assert os.listdir(there) == ['config.json']
 
 
+@pytest.mark.slow
 def test_a_release_is_saved_over_itself(tmp_path):
     """Saved to where it came from: the new weights under the old names, and nothing else left there."""
     config, variables = make_release(tmp_path, vocab_size=7, vocab=VOCAB[:7])
@@ -395,6 +399,7 @@ def test_a_release_is_saved_over_itself(tmp_path):
         bert.save_release(str(tmp_path), vocab_path=too_many)
 
 
+@pytest.mark.slow
 def test_a_vocabulary_of_any_name_is_found_again(tmp_path):
     """v.txt is saved as vocab.txt, and the tokenizer's settings that are beside it go along."""
     there, path = os.path.join(str(tmp_path), 'there'), os.path.join(str(tmp_path), 'v.txt')
@@ -426,6 +431,7 @@ def save_bfloat16(prefix, variables):
         stream.write(tensor_bundle.encode_table(sorted(items)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('dtype', ['float16', 'float64', 'bfloat16'])
 def test_other_floats_load_with_a_warning(tmp_path, caplog, dtype):
     """The values that are stored arrive as float32, and a warning says what they were stored as."""
@@ -456,6 +462,7 @@ def test_integers_are_no_weights(tmp_path):
 
 # ------------------------------------------------------------------ ALBERT's model
 
+@pytest.mark.slow
 def test_hooks_work_on_albert(families):
     """Blocks and what is behind them are overridden as on BERT; the weights are loaded."""
     seen = []
@@ -497,6 +504,7 @@ def build_with_zeros(config):
     return bert.build()
 
 
+@pytest.mark.slow
 def test_albert_base_has_the_weights_of_one_block():
     """Twelve blocks of ALBERT-base hold what one does."""
     block = 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768

@@ -183,6 +183,7 @@ def language_model(loss):
     return model
 
 
+@pytest.mark.slow
 def test_micro_batches_with_the_weights_of_their_update_are_the_large_batch():
     """The mean of their gradients is the gradient of the mean over all targets, unequal as they are."""
     random = np.random.RandomState(1)

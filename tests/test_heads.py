@@ -61,6 +61,7 @@ def warnings_of(caplog):
 
 # ------------------------------------------------------------------ new heads
 
+@pytest.mark.slow
 @pytest.mark.parametrize('arguments, layer, outputs', [
     (dict(num_labels=5), 'Classifier', (5,)), (dict(num_labels=5, head='tokens'), 'Classifier', (7, 5)),
     (dict(head='span'), 'Span', (2, 7))])
@@ -162,6 +163,7 @@ def test_dropout_before_a_classifier_and_nowhere_else():
             assert set(rates.values()) == {0.25}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('head, layer, shape', [('classification', 'Classifier', (4, 3)),
                                                 ('tokens', 'Classifier', (4, 17, 3)), ('span', 'Span', (4, 2, 17))])
 def test_verify_runs_the_head(fine_tuned, monkeypatch, head, layer, shape):
@@ -254,6 +256,7 @@ def test_arguments_that_are_wrong(body, arguments, said):
 
 
 @pytest.mark.parametrize('arguments', [dict(head='span'), dict(head='tokens', num_labels=12)])
+@pytest.mark.slow
 def test_logits_are_no_embeddings(body, arguments):
     """`embed` takes hidden states only, and the logits of tokens have their shape."""
     tokenizer = Tokenizer(os.path.join(body[0], 'vocab.txt'))

@@ -75,6 +75,7 @@ class Halved(BertLayerNorm):
         return 0.5 * super(Halved, self).call(inputs)
 
 
+@pytest.mark.slow
 def test_layer_classes_by_attribute_and_by_argument(release, plain):
     """A class is swapped wherever it is used; the config's epsilon and initializer range reach the new one."""
     class WithHalves(BertModel):
@@ -93,6 +94,7 @@ def test_layer_classes_by_attribute_and_by_argument(release, plain):
 
 # ------------------------------------------------------------------ hooks of the graph
 
+@pytest.mark.slow
 def test_hooks_are_called_where_they_say(release, plain):
     """Each hook of a block sees every block once, and the halves by their names."""
     seen = []
@@ -155,6 +157,7 @@ def test_the_old_name_of_outputs(release):
         build_bert_model(release[0], model=Old)
 
 
+@pytest.mark.slow
 def test_a_build_of_ones_own_still_loads(release, plain):
     """A class that makes the Keras model itself gets its weights from build_bert_model."""
     class Built(BertModel):
@@ -170,6 +173,7 @@ def test_a_build_of_ones_own_still_loads(release, plain):
         np.testing.assert_array_equal(build_bert_model(*arguments, model=Built).predict(plain[0]), plain[1])
 
 
+@pytest.mark.slow
 def test_a_config_that_does_not_fit_is_found_before_building(release):
     """A size that no machine has room for is an error about the checkpoint's shape, not of memory."""
     checkpoint = os.path.join(release[0], 'bert_model.ckpt')
@@ -181,6 +185,7 @@ def test_a_config_that_does_not_fit_is_found_before_building(release):
         build_bert_model(dict(release[1], num_hidden_layers=4096), checkpoint)
 
 
+@pytest.mark.slow
 def test_more_embeddings_come_before_the_norm(release, plain):
     """Doubling the sum before the norm changes nothing but the epsilon's share; after it, it would."""
     class Doubled(BertModel):
@@ -190,6 +195,7 @@ def test_more_embeddings_come_before_the_norm(release, plain):
     assert difference(build_bert_model(release[0], model=Doubled).predict(plain[0]), plain[1]) < ROUNDING
 
 
+@pytest.mark.slow
 def test_a_third_input(release, plain):
     """What `inputs` returns beyond the ids is an input of the model, for the hooks to use."""
     class Conditioned(BertModel):
@@ -207,6 +213,7 @@ def test_a_third_input(release, plain):
     assert difference(model.predict(plain[0] + [nothing + np.arange(32)]), plain[1]) > 0.1
 
 
+@pytest.mark.slow
 def test_run_in_a_graph_of_ones_own(release, plain):
     """`run` on inputs of one's own gives the same graph, and its layers load by the same names."""
     bert = BertModel(release[0])
@@ -216,6 +223,7 @@ def test_run_in_a_graph_of_ones_own(release, plain):
     np.testing.assert_array_equal(model.predict(plain[0]), plain[1])
 
 
+@pytest.mark.slow
 def test_two_stacks_in_one_model(release, plain):
     """A prefix keeps two stacks apart, `shared` joins layers of theirs, and both load."""
     first = BertModel(release[0])
@@ -245,6 +253,7 @@ class Shifted(BertSelfAttention):
         return super(Shifted, self).attention_probabilities(query, key, mask, shift)
 
 
+@pytest.mark.slow
 def test_attention_inputs_reach_the_layer(release, plain):
     """The layer's hooks get them as `more`: a shift of all keys alike is none, one of a key is seen."""
     class WithShift(BertModel):
@@ -288,6 +297,7 @@ def test_attention_maps(release, plain):
             ] == [2, 4, 4]
 
 
+@pytest.mark.slow
 def test_attention_of_an_albert(tmp_path):
     """One shared block gives a map for each time that it is applied."""
     from tests.helpers.releases import ALBERT_CONFIG
@@ -308,8 +318,8 @@ class WithAdapters(BertModel):
         return super(WithAdapters, self).add_and_norm(x, y, name)
 
 
-@pytest.mark.parametrize('application', ['lm'] + [
-    pytest.param(name, marks=pytest.mark.slow) for name in ('encoder', 'seq2seq')])
+@pytest.mark.slow
+@pytest.mark.parametrize('application', ['lm', 'encoder', 'seq2seq'])
 def test_one_adapter_for_every_application(release, plain, application):
     """The README's adapter with each application: so small that the outputs are those of the plain model."""
     expected = build_bert_model(release[0], application=application).predict(plain[0])
@@ -318,6 +328,7 @@ def test_one_adapter_for_every_application(release, plain, application):
     assert difference(adapted.predict(plain[0]), expected) < 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('application', ['lm', 'seq2seq'])
 def test_generation_implies_the_words(release, tmp_path, application):
     """'lm' and 'seq2seq' return probabilities of words; 'linear' stays; a checkpoint without the head says why."""
@@ -361,6 +372,7 @@ def test_any_other_value_of_a_head(release, name, value):
         BertModel(release[1], **{name: value})
 
 
+@pytest.mark.slow
 def test_a_directory_as_the_config(release, plain):
     """BertModel('directory') builds with the directory's weights, as build_bert_model('directory') does."""
     bert = BertModel(release[0])
@@ -405,6 +417,7 @@ def test_frozen_layers_train_their_own_weights_only(release):
     assert WithOwn.from_config(layer.get_config()).frozen is True
 
 
+@pytest.mark.slow
 def test_a_weight_too_many_says_how_to_make_it(release):
     """A weight that is not own has no name in a checkpoint: the error says own=True."""
     class Extra(BertSelfAttention):
@@ -416,6 +429,7 @@ def test_a_weight_too_many_says_how_to_make_it(release):
         build_bert_model(release[0], layer_classes={BertSelfAttention: Extra})
 
 
+@pytest.mark.slow
 def test_loading_is_no_state_of_the_process(release, plain):
     """A model with random weights, built while another is being loaded, is not left at zero; nor is a later one."""
     drawn = []
@@ -489,6 +503,7 @@ class ReluInBlock2(BertModel):
                           activation='relu')(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('model, said', [
     (WithAdapters, 'layer Encoder-1-MultiHeadSelfAttention-Dropout takes its inputs from '
                    'Encoder-1-MultiHeadSelfAttention-Adapter-Add, not from Encoder-1-MultiHeadSelfAttention'),
@@ -513,6 +528,7 @@ def test_a_changed_model_is_not_written_as_bert(release, tmp_path, model, said):
     assert BertModel.from_keras_model(bert.model, changed=True).config['num_hidden_layers'] == 2
 
 
+@pytest.mark.slow
 def test_heads_and_siamese_uses_are_no_change(release, tmp_path, caplog):
     """Layers on top of a BERT do not make it another; saving says that it leaves them out."""
     bert = build_bert_model(release[0], with_nsp=True, with_mlm=True, return_keras_model=False)
@@ -536,6 +552,7 @@ def test_a_changed_model_is_converted_if_asked(release, tmp_path):
     assert len(open_checkpoint(os.path.join(there, 'bert_model.ckpt'))) == 5 + 2 * 16
 
 
+@pytest.mark.slow
 def test_two_layers_of_one_name(release, tmp_path):
     """Two layers that hold one variable are an error that names both, unless they hold the same values."""
     class Twice(BertModel):
@@ -554,6 +571,7 @@ def test_two_layers_of_one_name(release, tmp_path):
         bert.get_variables()
 
 
+@pytest.mark.slow
 def test_from_keras_model_loses_nothing(tmp_path):
     """Every field of the config that is not the default, read off the layers; both GELUs."""
     odd = dict(layer_norm_eps=3e-5, pad_token_id=5, initializer_range=0.03, hidden_dropout_prob=0.2,

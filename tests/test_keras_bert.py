@@ -61,6 +61,7 @@ def pretraining(release):
 
 # ------------------------------------------------------------------ the model
 
+@pytest.mark.slow
 def test_layers_and_weights_stand_in_keras_berts_order(pretraining):
     """Names of layers, and shapes of weights, in the order that keras-bert 0.89 has them in."""
     names, weights, _, _ = pretraining
@@ -112,6 +113,7 @@ def test_all_the_options_of_get_model():
     assert np.abs(one - other).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_shorter_model_takes_the_first_positions(release, pretraining):
     """seq_len cuts the table of positions; a config of another width is refused by the variable's name."""
     np.testing.assert_array_equal(pretraining[1][2], release[2]['bert/embeddings/position_embeddings'][:7])
@@ -130,6 +132,7 @@ def test_a_model_whose_last_blocks_were_cut_off_loads(release):
     np.testing.assert_array_equal(weights[0], release[2]['bert/encoder/layer_0/intermediate/dense/kernel'])
 
 
+@pytest.mark.slow
 def test_weights_go_back_into_a_checkpoint(release, pretraining, tmp_path):
     """KerasBert around a model writes bit for bit the checkpoint that was loaded."""
     model = load_trained_model_from_checkpoint(*paths(release), training=True, seq_len=None)
@@ -152,6 +155,7 @@ def small(blocks=1, positions=7, dropout_rate=0.0, **options):
     return bert
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('options, said', [
     ({'attention_activation': 'relu'}, 'layer Encoder-1-MultiHeadSelfAttention has activation = '),
     ({'feed_forward_activation': 'relu'}, "layer Encoder-1-FeedForward has activation = 'relu', not 'gelu_tanh'"),
@@ -167,6 +171,7 @@ def test_a_changed_model_is_not_written_as_bert(tmp_path, options, said):
     assert len(open_checkpoint(prefix)) == 5 + 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('options', [{}, {'dropout_rate': 0.2}, {'positions': 5}])
 def test_what_keras_bert_builds_and_layers_on_top_are_no_change(options):
     """Whatever dropout, and however many positions, the config speaks of."""
@@ -514,6 +519,7 @@ def test_rematch():
     assert Tokenizer.rematch(u'  \u5403\u4e86? ', [u'\u5403', u'[UNK]', u'?']) == [(2, 3), (3, 4), (4, 5)]
 
 
+@pytest.mark.slow
 def test_a_word_of_100000_characters_takes_no_time():
     """Tokenizing and rematching are linear, so that it takes milliseconds; keras-bert's are not."""
     tokenizer = Tokenizer(VOCAB)
@@ -583,6 +589,7 @@ def test_extract_embeddings_of_a_model_without_cutting(release):
         extract_embeddings(model, [u'word1'], poolings=['invalid'], vocabs=vocab)
 
 
+@pytest.mark.slow
 def test_extract_embeddings_of_a_text_with_exactly_as_many_tokens_as_positions(release):
     """It is taken whole, the last position included: 17 vectors, those that the model gives."""
     vocab = keras_bert.load_vocabulary(keras_bert.get_checkpoint_paths(release[0]).vocab)
@@ -594,6 +601,7 @@ def test_extract_embeddings_of_a_text_with_exactly_as_many_tokens_as_positions(r
     assert result.shape == (17, 32) and np.abs(result - wanted).max() < ROUNDING
 
 
+@pytest.mark.slow
 def test_extract_embeddings_of_texts_that_the_model_cannot_take(release):
     """Ids that its vocabulary lacks, which some engines give NaN for, and too many tokens: the text is named."""
     vocab = keras_bert.load_vocabulary(keras_bert.get_checkpoint_paths(release[0]).vocab)

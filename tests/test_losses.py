@@ -106,6 +106,7 @@ def test_the_gradient_is_that_of_the_mean_over_targets():
     np.testing.assert_allclose(model.get_weights()[0], -wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_weights_of_the_update_make_micro_batches_equal_to_the_large_batch():
     """Unequal targets: 2 and 1. With weights B k / targets the mean of gradients is the large batch's; not without."""
     def mean_step(loss, weights):

@@ -43,6 +43,7 @@ def test_each_is_short(name):
     assert len([line for line in code.splitlines() if line.strip()]) <= 25 and len(FILES) >= 8
 
 
+@pytest.mark.slow
 def test_lora(release, plain):
     """With the second matrix at zero it is BERT; a step moves that one, and nothing that was loaded."""
     from lora import BertWithLora
@@ -78,6 +79,7 @@ def test_rotary():
     assert abs(products[0, 1] - products[1, 2]) < 1e-5 and abs(products[0, 1] - products[0, 2]) > 0.1
 
 
+@pytest.mark.slow
 def test_alibi(release, plain):
     """Four heads: slopes 1/4, 1/16, 1/64, 1/256, taken from the scores for each token of distance."""
     from alibi import BertWithAlibi

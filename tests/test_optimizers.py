@@ -207,6 +207,7 @@ def test_accumulation_is_the_large_batch(cls, arguments):
             check_equal(small.get_weights(), large.get_weights())
 
 
+@pytest.mark.slow
 def test_a_window_goes_on():
     """With 3 batches an epoch, the second window of 2 is the last of one epoch and the first of the next `fit`."""
     model = blocks(AdamW(0.01, accumulate=2))
@@ -326,6 +327,7 @@ def test_resumed_in_a_fresh_process(tmp_path):
         check_equal([result['arr_%d' % index] for index in range(len(expected))], expected)
 
 
+@pytest.mark.slow
 def test_a_state_that_does_not_fit(tmp_path, monkeypatch):
     """The state of another model or other options is an error that says both sizes, and changes nothing."""
     model = blocks(AdamW(0.01))
@@ -423,6 +425,7 @@ def test_bad_schedules(make, words):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('arguments, words', [
     ({'exclude_from_weight_decay': ['bias', 'LayerNorm', 'nrom']},
      "'LayerNorm' or 'nrom' in its path.*Embedding-Token/"),
@@ -440,6 +443,7 @@ def test_patterns_that_match_nothing_warn(arguments, words):
         assert re.search(words, ours[0])
 
 
+@pytest.mark.slow
 def test_averages_that_are_not_there():
     """Without ema_momentum, and before the first update, `averaged` says what to do."""
     for optimizer, batches in ((AdamW(0.01), 0), (AdamW(0.01, exclude_from_weight_decay=()), 1),
