@@ -341,15 +341,18 @@ class BertSelfAttention(BertLayer):
         self.uses_learning_phase = bool(dropout_rate)  # an old Keras asks the outermost layer only
 
     def build(self, input_shape):
-        size = int(input_shape[0][-1])
+        self.add_maps(*[int(input_shape[0][-1])] * 3)
+        super(BertSelfAttention, self).build(input_shape)
+
+    def add_maps(self, query_size, key_size, size):
+        """Creates the affine maps of queries, keys and values, from these sizes to the last, and that of the output."""
         if size % self.num_attention_heads:
             raise ValueError('hidden_size %d is not a multiple of num_attention_heads %d'
                              % (size, self.num_attention_heads))
-        self.query_kernel, self.query_bias = self.add_affine('query', size, size)
-        self.key_kernel, self.key_bias = self.add_affine('key', size, size)
+        self.query_kernel, self.query_bias = self.add_affine('query', query_size, size)
+        self.key_kernel, self.key_bias = self.add_affine('key', key_size, size)
         self.value_kernel, self.value_bias = self.add_affine('value', size, size)
         self.output_kernel, self.output_bias = self.add_affine('output', size, size)
-        super(BertSelfAttention, self).build(input_shape)
 
     def call(self, inputs, training=None):
         x, mask, more = inputs[0], inputs[1], tuple(inputs[2:])

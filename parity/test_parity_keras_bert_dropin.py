@@ -114,6 +114,21 @@ def test_a_file_that_it_saves_opens(tmp_path):
         check('keras-bert h5', real_positions(one, IDS), real_positions(other, IDS), 1e-5)
 
 
+def test_a_transformer_that_it_saves_opens(tmp_path):
+    """Encoder and decoder of keras-transformer: attention on queries, keys and values, without a future, sines."""
+    keras_transformer = pytest.importorskip('keras_transformer')
+    peer = keras_transformer.get_model(
+        token_num=13, embed_dim=8, encoder_num=1, decoder_num=1, head_num=2, hidden_dim=12, attention_activation='relu',
+        feed_forward_activation='relu', use_same_embed=True, embed_weights=RANDOM.normal(0, 1, (13, 8)))
+    peer.set_weights([RANDOM.normal(0, 0.4, weight.shape) for weight in peer.get_weights()])
+    path = os.path.join(str(tmp_path), 'transformer.h5')
+    peer.save(path)
+    model = keras.models.load_model(path, custom_objects=ours.get_custom_objects())
+    decoded = IDS[:, :7] % 13
+    one, other = [m.predict([IDS % 13, decoded]) for m in (model, peer)]
+    check('keras-bert transformer h5', real_positions(one, decoded), real_positions(other, decoded), 1e-5)
+
+
 def test_our_weights_go_back_by_checkpoint(release, tmp_path):
     """Changed here, written as a TensorFlow checkpoint, read by keras-bert: the same outputs."""
     directory, config = release

@@ -248,6 +248,79 @@ def test_the_layers_alone():
     np.testing.assert_array_equal(outputs[4], table[ids[:, 1]])
 
 
+def attention_of_three(states, weights, heads, visible, activation=lambda x: x):
+    """keras-multi-head's attention in float64, of queries, keys and values; weights without biases are four."""
+    weights = weights if len(weights) == 8 else [part for weight in weights for part in (weight, 0.0)]
+    query, key, value = [activation(x.dot(kernel) + bias)
+                         for x, kernel, bias in zip(states, weights[:6:2], weights[1:6:2])]
+    size, outputs = query.shape[-1] // heads, []
+    for head in range(heads):
+        one = slice(head * size, (head + 1) * size)
+        scores = np.einsum('bfh,bth->bft', query[..., one], key[..., one]) / np.sqrt(size)
+        outputs.append(np.einsum('bft,bth->bfh', reference.softmax(np.where(visible, scores, -1e9)), value[..., one]))
+    return activation(np.concatenate(outputs, -1).dot(weights[6]) + weights[7])
+
+
+@pytest.mark.parametrize('history_only', [False, True])
+def test_attention_on_queries_keys_and_values(history_only):
+    """Of several lengths and sizes; the Keras mask of the keys counts; `history_only` hides what follows."""
+    random = np.random.RandomState(0)
+    sizes = [(5, 3), (7, 6), (7, 4)]
+    inputs = [keras.layers.Input(shape=size) for size in sizes]
+    states = [random.standard_normal((2,) + size) for size in sizes]
+    states[1][0, 5:] = 0.0
+    attention = get_custom_objects()['MultiHeadAttention'](
+        head_num=2, activation='relu', use_bias=True, kernel_initializer='glorot_normal', bias_initializer='zeros',
+        kernel_regularizer=None, history_only=history_only, name='Attention')
+    masked = keras.layers.Masking(mask_value=0.0)(inputs[1])
+    y = attention([inputs[0], masked, inputs[2]])
+    model = keras.models.Model(inputs, y)
+    weights = [random.normal(0, 0.7, weight.shape) for weight in model.get_weights()]
+    model.set_weights(weights)
+    assert [weight.shape for weight in weights] == [(3, 4), (4,), (6, 4), (4,), (4, 4), (4,), (4, 4), (4,)]
+    visible = np.ones((2, 5, 7), bool)
+    visible[0, :, 5:] = False
+    visible &= (np.arange(7) <= np.arange(5)[:, None]) | (not history_only)
+    exact = attention_of_three(states, weights, 2, visible, lambda x: np.maximum(x, 0))
+    assert np.abs(model.predict(states) - exact).max() < ROUNDING and tuple(y.shape[1:]) == (5, 4)
+    again = type(attention).from_config(attention.get_config())
+    assert again.history_only is history_only and again.activation == attention.activation
+
+
+def test_attention_without_biases():
+    """Four kernels, and nothing added."""
+    x = keras.layers.Input(shape=(3, 4))
+    layer = get_custom_objects()['MultiHeadAttention'](2, activation=None, use_bias=False)
+    model = keras.models.Model(x, layer(x))
+    weights = [np.random.RandomState(0).standard_normal(weight.shape) for weight in model.get_weights()]
+    assert [weight.shape for weight in weights] == [(4, 4)] * 4
+    model.set_weights(weights)
+    values = np.random.RandomState(1).standard_normal((1, 3, 4))
+    exact = attention_of_three([values] * 3, weights, 2, np.ones((1, 3, 3), bool))
+    assert np.abs(model.predict(values) - exact).max() < ROUNDING
+    assert not type(layer).from_config(layer.get_config()).use_bias
+
+
+def test_trigonometric_positions():
+    """sin and cos of p / 10000 ** (2i / E) by turns: added, after the input, and of given positions."""
+    TrigPosEmbedding = get_custom_objects()['TrigPosEmbedding']
+    x, positions = keras.layers.Input(shape=(None, 4)), keras.layers.Input(shape=(3,))
+    layers = [TrigPosEmbedding(), TrigPosEmbedding('concat', output_dim=2), TrigPosEmbedding('expand', output_dim=4)]
+    layers = [type(layer).from_config(layer.get_config()) for layer in layers]
+    model = keras.models.Model([x, positions], [layers[0](x), layers[1](x), layers[2](positions)])
+    values = np.random.RandomState(0).standard_normal((2, 3, 4)).astype('float32')
+    added, after, given = model.predict([values, np.array([[0, 1, 2], [7, 0, 2]])])
+    rows = {0: [0, 1, 0, 1], 1: [0.84147098, 0.54030231, 0.00999983, 0.99995000],
+            2: [0.90929743, -0.41614684, 0.01999867, 0.99980001], 7: [0.65698660, 0.75390225, 0.06994285, 0.99755100]}
+    expected = np.array([rows[0], rows[1], rows[2]])
+    assert np.abs(added - values - expected).max() < 1e-6
+    assert np.abs(after - np.concatenate([values, np.tile(expected[:, :2], (2, 1, 1))], -1)).max() < 1e-6
+    assert np.abs(given - [expected, [rows[7], rows[0], rows[2]]]).max() < 1e-6
+    for options in ({'mode': 'expand'}, {'mode': 'concat', 'output_dim': 3}, {'mode': 'other'}):
+        with pytest.raises(ValueError, match='mode'):
+            TrigPosEmbedding(**options)
+
+
 def test_a_layer_heeds_its_initializer_and_regularizer():
     """Those of keras-bert's arguments that no model of its own gives, by the weight's name."""
     inputs = keras.layers.Input(shape=(6,))

@@ -18,6 +18,7 @@ from bert4keras.keras_bert.layers import (
     KerasBertGeluDense, KerasBertNorm, KerasBertPositionEmbedding, KerasBertSegmentEmbedding, LayerNormalization,
     Masked, MaskedConv1D, MaskedGlobalMaxPool1D, PositionEmbedding, TaskEmbedding, TokenEmbedding, gelu, gelu_erf,
     gelu_tanh, get_embedding, get_inputs, to_activation)
+from bert4keras.keras_bert.layers.trig_pos_embd import TrigPosEmbedding
 from bert4keras.keras_bert.optimizers import AdamWarmup
 from bert4keras.keras_bert.tokenizer import TOKEN_CLS, TOKEN_MASK, TOKEN_PAD, TOKEN_SEP, TOKEN_UNK
 from bert4keras.layers import BertDense, BertFeedForward, BertLayerNorm, BertSelfAttention
@@ -240,7 +241,8 @@ def get_custom_objects(gelu='tanh'):
     """
     return {'gelu': {'tanh': gelu_tanh, 'erf': gelu_erf}[gelu], 'LayerNormalization': KerasBertNorm,
             'MultiHeadAttention': KerasBertAttention, 'FeedForward': KerasBertFeedForward,
-            'PositionEmbedding': KerasBertPositionEmbedding, 'TokenEmbedding': TokenEmbedding,
+            'PositionEmbedding': KerasBertPositionEmbedding, 'TrigPosEmbedding': TrigPosEmbedding,
+            'TokenEmbedding': TokenEmbedding,
             'EmbeddingRet': TokenEmbedding, 'EmbeddingSimilarity': EmbeddingSimilarity,
             'EmbeddingSim': EmbeddingSimilarity, 'TaskEmbedding': TaskEmbedding, 'Masked': Masked,
             'Extract': Extract, 'AdamWarmup': AdamWarmup, 'MaskedConv1D': MaskedConv1D,
