@@ -14,18 +14,30 @@ import threading
 
 import numpy as np
 
+from bert4keras.early_backend import (
+    K, batch_gather, get_all_attributes, is_tf_keras, multilabel_categorical_crossentropy, piecewise_linear,
+    root_mean_square, search_layer, sequence_masking)
 from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
-__all__ = ['CallableLoss', 'ENGINES', 'IS_KERAS_3', 'MODEL_SUFFIX', 'after', 'compiled', 'compute_dtype',
-           'custom_object', 'default_dtype', 'dense', 'describe', 'dtype_name', 'full_precision_dtype', 'gather',
-           'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
-           'kops', 'recomputed', 'register', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype']
+__all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
+           'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe', 'dtype_name',
+           'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group', 'in_batch',
+           'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu', 'set_values', 'untouched_zeros',
+           'variable_dtype',
+           # of releases up to 0.11
+           'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
+           'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',
+           'sequence_masking']
 
 keras = import_keras()
 IS_KERAS_3 = hasattr(keras, 'ops')
 _ON_TENSORFLOW = keras.backend.backend() == 'tensorflow'
 # of the files that `model.save` writes and every engine of that Keras opens
 MODEL_SUFFIX = '.keras' if IS_KERAS_3 else '.h5'
+# of the Inputs for ids. Scripts for Keras 2.3, whose own default is float, multiply losses by them, which TensorFlow
+# does not do with ints; scripts for tf.keras are given floats by `EarlyBert` only
+IDS_DTYPE = 'float32' if keras.__name__ == 'keras' and not IS_KERAS_3 else 'int32'
+EARLY_IDS_DTYPE = 'int32' if IS_KERAS_3 else 'float32'
 
 
 # ------------------------------------------------------------------ operations
@@ -164,6 +176,14 @@ class Keras3(object):
                 return model(inputs, training=False)
         return lambda inputs: compute([variable.value for variable in variables], inputs)
 
+    def add_loss(self, layer, loss, inputs):
+        """Adds a loss, a scalar, in the call of a layer with these inputs."""
+        layer.add_loss(loss)
+
+    def fold(self, step, first, rows):
+        """step(... step(step(first, rows at 0), rows at 1) ..., the last rows): tensors of equal first axis."""
+        return kops.scan(lambda carry, row: ((step(carry[0], row),), kops.zeros_like(row[2])), (first,), rows)[0][0]
+
     def in_batch(self, arrays):
         """Several arrays as one part of a generator's batch."""
         return tuple(arrays)
@@ -220,6 +240,12 @@ class Keras2(object):
     def compiled(self, model):
         return model.predict_on_batch
 
+    def add_loss(self, layer, loss, inputs):
+        layer.add_loss(loss, inputs=inputs)
+
+    def fold(self, step, first, rows):
+        return tf.scan(step, rows, initializer=first)[-1]
+
     def in_batch(self, arrays):  # Keras 2.3 and TensorFlow 1 take lists only, TensorFlow 2.0 tuples only
         return list(arrays) if keras.__name__ == 'keras' or tf.__version__ < '2' else tuple(arrays)
 
@@ -247,6 +273,7 @@ gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed,
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled
+add_loss, fold = _seam.add_loss, _seam.fold
 
 
 def _aligned_zeros(shape, dtype):
@@ -309,6 +336,16 @@ def compute_dtype(layer):
         if getattr(layer, attribute, None):
             return getattr(layer, attribute)
     return variable_dtype(layer)
+
+
+def gelu_erf(x):
+    """The GELU of a float tensor, by the error function."""
+    return gelu(x, approximate=False)
+
+
+def gelu_tanh(x):
+    """The GELU of a float tensor, by the tanh formula."""
+    return gelu(x, approximate=True)
 
 
 _gelu = 'erf'

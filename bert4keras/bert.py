@@ -32,9 +32,11 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import os
+import re
 
 from bert4keras import backend, graph
-from bert4keras.backend import keras
+from bert4keras.backend import keras, set_gelu  # noqa: F401 (scripts of 2019 import it from here)
+from bert4keras.early_layers import EARLY_LAYERS, EarlySequenceMask
 from bert4keras.errors import ConfigError
 from bert4keras.heads import Heads
 from bert4keras.layers import (
@@ -45,7 +47,8 @@ from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of
 from bert4keras.weights import OfficialWeights, check_keep_words
 
-__all__ = ['APPLICATIONS', 'Bert4LM', 'Bert4Seq2seq', 'BertModel', 'build_bert_model', 'load_pretrained_model']
+__all__ = ['APPLICATIONS', 'Bert4LM', 'Bert4Seq2seq', 'BertModel', 'EarlyBert', 'build_bert_model',
+           'load_pretrained_model']
 
 
 class BertModel(Heads, OfficialWeights):
@@ -121,7 +124,7 @@ class BertModel(Heads, OfficialWeights):
 
     def inputs(self):
         """The model's Input tensors: token ids and segment ids, int [B, T]; what `run` is not given may follow."""
-        return [keras.layers.Input(shape=(None,), dtype='int32', name=self.prefix + name)
+        return [keras.layers.Input(shape=(None,), dtype=backend.IDS_DTYPE, name=self.prefix + name)
                 for name in ('Input-Token', 'Input-Segment')]
 
     def run(self, token_ids, segment_ids):
@@ -155,7 +158,7 @@ class BertModel(Heads, OfficialWeights):
         if issubclass(cls, BertLayerNorm):
             arguments.setdefault('epsilon', self.config['layer_norm_eps'])
         if name not in self.layers:
-            made = self.layers[name] = cls(name=self.prefix + name, **arguments)
+            made = self.layers[name] = cls(name=self.layer_name(name), **arguments)
             if issubclass(cls, BertLayer):
                 made.loading = made.name in self.loading
         before = self.requests.setdefault(name, (type(self.layers[name]), arguments))
@@ -163,6 +166,15 @@ class BertModel(Heads, OfficialWeights):
             raise ValueError('layer %s was asked for as %s and now as %s: give one of the two another name'
                              % (name, graph.as_call(*before), graph.as_call(cls, arguments)))
         return self.layers[name]
+
+    def layer_name(self, name):
+        """The name in the Keras model of the layer that is called `name` here."""
+        return self.prefix + name
+
+    @property
+    def initializer(self):
+        """What the config says that kernels start from, for layers of yours on top."""
+        return keras.initializers.TruncatedNormal(stddev=self.config['initializer_range'])
 
     def dropout(self, x, name, rate=None):
         """Dropout, at the config's rate for hidden states unless another is given; no layer where it is 0."""
@@ -284,6 +296,48 @@ class Bert4Seq2seq(BertModel):
     application = 'seq2seq'
 
 
+class EarlyBert(BertModel):
+    """What scripts of bert4keras 0.1 to 0.11 build: the same outputs, with what they look for in the model.
+
+    Keras masks from the token ids, see early_layers.py, a layer Sequence-Mask, and ids as floats where that Keras wants
+    them in products with a loss.
+
+    Args:
+        from_zero: whether blocks are called Transformer-0-..., ..., an ALBERT's Transformer-..., as from 0.3 on.
+        sequence_length: int, T, or None for any.
+        config and others: see BertModel.
+    """
+
+    layer_classes = EARLY_LAYERS
+
+    def __init__(self, config, from_zero=True, sequence_length=None, **options):
+        super(EarlyBert, self).__init__(config, **options)
+        self.from_zero, self.sequence_length = from_zero, sequence_length
+
+    def layer_name(self, name):
+        found = re.match(r'Encoder-(\d+)-(.*)', name) if self.from_zero else None
+        if found is None:
+            return self.prefix + name
+        number = '' if self.family.shares_blocks else '%d-' % (int(found.group(1)) - 1)
+        return '%sTransformer-%s%s' % (self.prefix, number, found.group(2))
+
+    def inputs(self):
+        return [keras.layers.Input(shape=(self.sequence_length,), dtype=backend.EARLY_IDS_DTYPE,
+                                   name=self.layer_name(name)) for name in ('Input-Token', 'Input-Segment')]
+
+    def attention_mask(self, token_ids, segment_ids):
+        is_token = self.layer(EarlySequenceMask, 'Sequence-Mask')(token_ids)
+        return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
+                          pad_token_id=self.pad_token_id())([token_ids, segment_ids, is_token])
+
+    def first_difference(self):
+        plain = EarlyBert(self.config, self.from_zero, with_pool=self.with_pool, with_nsp=self.with_nsp,
+                          with_mlm=self.with_mlm, keep_words=self.keep_words, application=self.application,
+                          prefix=self.prefix)
+        plain.activation = self.activation
+        return graph.first_difference(self.model, plain)
+
+
 APPLICATIONS = {cls.application: cls for cls in (BertModel, Bert4LM, Bert4Seq2seq)}
 
 
@@ -325,6 +379,6 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
 
 
 def load_pretrained_model(config_path, checkpoint_file, seq2seq=False, keep_words=None, albert=None):
-    """The early name of `build_bert_model`: the encoder, or for `seq2seq` UniLM's MLM probabilities."""
+    """The early name of `build_bert_model`: the encoder, or for `seq2seq` UniLM's MLM probabilities; see EarlyBert."""
     return build_bert_model(config_path, checkpoint_file, with_mlm=seq2seq, keep_words=keep_words, albert=albert,
-                            application='seq2seq' if seq2seq else 'encoder')
+                            application='seq2seq' if seq2seq else 'encoder', model=EarlyBert, from_zero=False)

@@ -14,10 +14,13 @@ import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
+# of releases up to 0.11; LayerNormalization is not in __all__, as it is one of Keras' own names
+from bert4keras.task_layers import (  # noqa: F401
+    ConditionalRandomField, EfficientGlobalPointer, GlobalPointer, LayerNormalization, Loss, MaximumEntropyMarkovModel)
 
 __all__ = ['affine', 'BertLayer', 'BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding',
            'BertLayerNorm', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward', 'BertDense',
-           'BertClassifier', 'BertSpan', 'BertFirstToken', 'BertTokenProbability']
+           'BertClassifier', 'BertSpan', 'BertFirstToken', 'BertTokenProbability', 'ConditionalRandomField', 'Loss']
 
 LOWEST = float(np.finfo('float32').min)
 

@@ -44,7 +44,7 @@ class OfficialWeights(object):
             for layer in layers if not wanted else ():
                 del names[layer]
         return collections.OrderedDict(
-            (self.layers[name].name if name in self.layers else self.prefix + name, variables)
+            (self.layers[name].name if name in self.layers else self.layer_name(name), variables)
             for name, variables in names.items())
 
     def _weights(self):

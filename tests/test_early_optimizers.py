@@ -116,7 +116,8 @@ CASES = {
                      {'lr_schedule': {0: 1, 2: 0.2}, 'grad_accum_steps': 2}, plainly, {'rates': (1, 0.6), 'window': 2}),
     'lookahead': (optimizers.extend_with_lookahead(Adam), {'steps_per_slow_update': 2, 'slow_step_size': 0.25},
                   Lookahead(), {}),
-    'lazy': (optimizers.extend_with_lazy_optimization(Adam), {'include_in_lazy_optimization': ['Embedding']}, lazily, {}),
+    'lazy': (optimizers.extend_with_lazy_optimization(Adam), {'include_in_lazy_optimization': ['Embedding']},
+             lazily, {}),
     'by name': (optimizers.extend_with_parameter_wise_lr(Adam), {'paramwise_lr_schedule': {'Norm': 0.5}},
                 lambda index, t, rate, weight, step: weight - step * (0.5 if index else 1), {}),
 }

@@ -31,7 +31,8 @@ CASES = {
 }
 
 
-NAMES = [name for name in layers.__all__ if name not in ('BertLayer', 'affine')]  # what layers are made of
+# without what layers are made of, and what test_task_layers.py has
+NAMES = [name for name in layers.__all__ if name not in ('BertLayer', 'affine', 'ConditionalRandomField', 'Loss')]
 
 
 def test_every_layer_has_a_case():

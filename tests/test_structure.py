@@ -18,9 +18,10 @@ ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
     ('bus_error', 'compat', 'early_text', 'errors', 'files', 'hdf5', 'hdf5_structure'),
-    ('which_keras', 'backend', 'batching', 'model_file', 'parallel', 'reference', 'release', 'search', 'tokenizer',
-     'tokenizer_files', 'tokenizer_parts'),
+    ('which_keras', 'early_backend', 'backend', 'batching', 'model_file', 'parallel', 'reference', 'release', 'search',
+     'task_layers', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
+    ('early_layers',),
     ('graph', 'heads', 'losses'),
     ('weights',),
     ('bert',),

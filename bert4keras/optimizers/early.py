@@ -186,7 +186,8 @@ class BertEarlySGD(BertEarly):
 
 _KNOWN = {'Adam': BertEarlyAdam, 'AdamW': BertEarlyAdam, 'SGD': BertEarlySGD}
 # what a Keras says of an optimizer that changes nothing
-_WITHOUT_EFFECT = ('name', 'ema_momentum', 'loss_scale_factor', 'ema_overwrite_frequency', 'jit_compile', 'is_legacy_optimizer')
+_WITHOUT_EFFECT = ('name', 'ema_momentum', 'loss_scale_factor', 'ema_overwrite_frequency', 'jit_compile',
+                   'is_legacy_optimizer')
 _OFF = {'decay': 0.0, 'amsgrad': False, 'clipvalue': None, 'use_ema': False, 'gradient_accumulation_steps': None}
 
 
