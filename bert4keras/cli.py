@@ -192,10 +192,22 @@ def corpus(args):
     with progress_bar(total, unit='B', unit_scale=True) as progress:
         made = build_corpus(inputs, args.vocab, args.output, args.mode, args.length, args.workers, args.seed,
                             args.segmenter, args.field, args.short, args.google_pairs, progress)
+    if args.export:
+        export(args, made['rows'])
     say('%s has %d rows in %d shards: %d tokens of %d documents'
         % (args.output, made['rows'], made['shards'], made['text_tokens'], made['documents']))
     say('%.1f%% of the tokens are padding, %.1f%% of the lines repeat an earlier one'
         % (100 * made['padding_share'], 100 * made['repeated_lines_share']))
+
+
+def export(args, rows):
+    """Writes what `--export` asks for into the corpus."""
+    from bert4keras.pretraining.corpus import EXPORT, cores
+    from bert4keras.pretraining.export import export_google
+    output = os.path.join(args.output, EXPORT)
+    with progress_bar(rows * args.copies, unit=' rows') as progress:
+        written = export_google(args.output, output, args.workers or cores(), args.seed, args.copies, progress)
+    say("%s has %d rows, masked, for Google's run_pretraining.py" % (output, written))
 
 
 # ------------------------------------------------------------------ what subcommands share
@@ -462,6 +474,9 @@ def build_parser():
     argument('--short', metavar='SHARE', type=float, default=0.1, help='share of the rows of bert and albert that '
              'are made for a random length (default: %(default)s)')
     argument('--google-pairs', action='store_true', help="make pairs by Google's rule, not half and half")
+    argument('--export', choices=['google'], help="also write DIR/google: masked rows for Google's run_pretraining.py")
+    argument('--copies', metavar='N', type=positive, default=1, help='how many times --export writes each row, masked '
+             "otherwise each time: Google's dupe_factor (default: %(default)s)")
     return parser
 
 

@@ -107,6 +107,7 @@ def test_a_batch_is_what_its_rows_say(corpus):
             [0] * boundary + [1] * (length - boundary) + [0] * (LENGTH - length))
         if corpus.mode != 'roberta':
             assert restored[row, boundary - 1] == restored[row, length - 1] == SEP and 1 < boundary < length
+    assert (batch['lengths'] == rows.lengths).all()
     assert (restored == rows.token_ids).all() and (batch['token_ids'] == MASK).any()
     assert batch['masked_ids'].shape == (9, 6) == (9, batches.predictions)
     assert [array.dtype.name for _, array in sorted(batch.items()) if array.dtype != np.float32] == ['int32'] * (

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4keras.errors import CorpusError
-from bert4keras.pretraining.records import decode_example, encode_example, encode_record, read_record, read_records
+from bert4keras.pretraining.records import (
+    decode_example, encode_example, encode_record, pack_numbers, read_record, read_records)
 from tests.helpers.strategies import quick
 
 pytestmark = pytest.mark.engine_free
@@ -42,6 +43,13 @@ def test_an_example_is_what_tensorflow_writes():
 def test_examples_read_back(numbers, data):
     """Numbers and bytes of any length."""
     assert decode_example(encode_example([('a', data), ('b', numbers)])) == {'a': data, 'b': numbers}
+
+
+def test_rows_of_numbers_are_packed_at_once():
+    """As one by one, at every number of bytes."""
+    rows = np.array([[0, 1, 127], [128, 300, 16383], [16384, 30521, 2 ** 21 - 1]])
+    for row, packed in zip(rows.tolist(), pack_numbers(rows)):
+        assert encode_example([('a', packed)]) == encode_example([('a', row)])
 
 
 def test_records_are_what_tensorflow_writes(tmp_path):

@@ -33,9 +33,9 @@ ORDER = (
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding', 'errors', 'files', 'hdf5',
                'hdf5_structure', 'parallel', 'reference', 'release', 'search', 'tokenizer', 'tokenizer_files',
-               'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining', 'pretraining.corpus',
-               'pretraining.documents', 'pretraining.masks', 'pretraining.order', 'pretraining.packing',
-               'pretraining.reader', 'pretraining.records')
+               'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
+               'pretraining.corpus', 'pretraining.documents', 'pretraining.export', 'pretraining.masks',
+               'pretraining.order', 'pretraining.packing', 'pretraining.reader', 'pretraining.records')
 # These start Keras when a function of theirs needs it.
 LAZY = ('cli', 'commands', 'convert', 'decoding', 'model_file', 'snippets', 'verify')
 

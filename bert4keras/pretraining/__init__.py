@@ -8,6 +8,7 @@
     order       chance without a state: hashes and permutations
     masks       which tokens are masked
     reader      a corpus as masked batches, any of them at any time: `Corpus`, `Batches`
+    export      a corpus as the files that Google's own code reads
 """
 from __future__ import absolute_import, division, print_function
 

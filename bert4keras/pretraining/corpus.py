@@ -5,6 +5,7 @@
     corpus-00000.tfrecord       a tf.train.Example for each row, see below
     corpus-00000.index          where each of them begins, see `encode_index`
     vocab.txt or spiece.model   the vocabulary (with tokenizer.json and tokenizer_config.json, if a directory had them)
+    google/                     what export.py makes of it, if asked for
 
 The features of an Example, all without padding; masks are made when it is read:
 
@@ -39,9 +40,9 @@ from bert4keras.pretraining.records import encode_example, encode_record
 from bert4keras.tokenizer import SpTokenizer, Tokenizer
 from bert4keras.tokenizer_files import load_tokenizer
 
-__all__ = ['CORPUS', 'INDEX', 'SHARD', 'VOCABULARIES', 'build_corpus', 'read_corpus_json', 'read_index']
+__all__ = ['CORPUS', 'EXPORT', 'INDEX', 'SHARD', 'VOCABULARIES', 'build_corpus', 'read_corpus_json', 'read_index']
 
-CORPUS, SHARD, INDEX = 'corpus.json', 'corpus-%05d.tfrecord', 'corpus-%05d.index'
+CORPUS, SHARD, INDEX, EXPORT = 'corpus.json', 'corpus-%05d.tfrecord', 'corpus-%05d.index', 'google'
 VOCABULARIES = ('vocab.txt', 'spiece.model', 'tokenizer.json', 'tokenizer_config.json')
 LENGTHS = 8, 1 << 16
 MAX_SEED = (1 << 32) - 1
@@ -143,7 +144,7 @@ def _digest(files):
 def _look_at(output, options):
     """The content of corpus.json, or None; CorpusError if the directory has anything that is not of this corpus."""
     names = sorted(name for name in os.listdir(output) if not name.startswith('.'))
-    others = [name for name in names if not _OURS.match(name) and name not in VOCABULARIES + (CORPUS,)]
+    others = [name for name in names if not _OURS.match(name) and name not in VOCABULARIES + (CORPUS, EXPORT)]
     if others:
         raise CorpusError('%s has other files than those of a corpus: %s; give a new directory'
                           % (output, some(others)))

@@ -8,7 +8,7 @@
 
 Batch s has the rows at the places s * batch_size ... of all epochs' orders, one after the other; the order of an epoch
 is a permutation by (seed, epoch), and a row's masks are a function of (seed, epoch, row). So there is nothing to save
-or to seek when training goes on, every row comes once in an epoch, and several machines each take their part of a batch.
+or to seek when training goes on; every row comes once in an epoch, and several machines each take a part of a batch.
 Shapes: B batch, T tokens, P masked positions.
 """
 from __future__ import absolute_import, division, print_function
@@ -206,6 +206,7 @@ class Batches(object):
                 token_ids int32 [B, T], masked, and segment_ids int32 [B, T], both 0 in the padding if [PAD] is 0;
                 masked_positions, masked_ids int32 [B, P], masked_weights float32 [B, P]: where masks are, what stood
                 there, and 1, or 0 for what is not used;
+                lengths int32 [B], how many tokens are no padding;
                 labels int32 [B], for bert and albert only.
 
         Raises:
@@ -216,7 +217,7 @@ class Batches(object):
         masked = self._mask(rows.token_ids, rows.word_starts, rows.lengths, hashed(self.seed, _MASKS, epochs, indices))
         columns = np.arange(self.corpus.length)
         segments = (columns >= rows.boundaries[:, None]) & (columns < rows.lengths[:, None])
-        batch = {'token_ids': masked.token_ids, 'segment_ids': segments.astype('int32'),
+        batch = {'token_ids': masked.token_ids, 'segment_ids': segments.astype('int32'), 'lengths': rows.lengths,
                  'masked_positions': masked.positions, 'masked_ids': masked.ids, 'masked_weights': masked.weights}
         if self.corpus.mode != 'roberta':
             batch['labels'] = rows.labels

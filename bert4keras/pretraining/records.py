@@ -16,8 +16,9 @@ import numpy as np
 
 from bert4keras.errors import CorpusError
 from bert4keras.release.tensor_bundle import masked_crc
+from bert4keras.tokenizer_parts import Memo
 
-__all__ = ['decode_example', 'encode_example', 'encode_record', 'read_record', 'read_records']
+__all__ = ['Packed', 'decode_example', 'encode_example', 'encode_record', 'pack_numbers', 'read_record', 'read_records']
 
 _LENGTH, _CRC = struct.Struct('<Q'), struct.Struct('<I')
 AROUND = 16  # bytes of a record that are not its data
@@ -93,28 +94,50 @@ def encode_example(features):
     """The bytes of a tf.train.Example, byte by byte what `SerializeToString(deterministic=True)` gives.
 
     Args:
-        features: list of (name, value), sorted by name (ASCII); a value is bytes, a list of int from 0 on, or an
-            array of floats.
+        features: list of (name, value), sorted by name (ASCII); a value is bytes, a list of int from 0 on, the same
+            as Packed, or an array of floats.
     """
     entries = []
     for name, value in features:
-        if isinstance(value, bytes):
+        if isinstance(value, Packed):
+            feature = _field(3, _field(1, value))
+        elif isinstance(value, bytes):
             feature = _field(1, _field(1, value))
         elif isinstance(value, np.ndarray):
             feature = _field(2, _field(1, value.astype('<f4').tobytes()))
         else:
-            feature = _field(3, _field(1, b''.join(map(_varint, value))))
+            feature = _field(3, _field(1, b''.join(map(_NUMBERS.__getitem__, value))))
         entries.append(_field(1, _field(1, name.encode('ascii')) + _field(2, feature)))
     return _field(1, b''.join(entries))
 
 
+class Packed(bytes):
+    """A list of int as `pack_numbers` gives it."""
+
+
+def pack_numbers(values):
+    """Rows of numbers as varints, all at once.
+
+    Args:
+        values: int array [B, N], from 0 to 2 ** 21 - 1.
+
+    Returns:
+        list of B Packed.
+    """
+    values = np.asarray(values)[:, :, None]  # [B, N, 1]
+    parts = values >> np.array([0, 7, 14])  # [B, N, 3], seven bits each, the lowest first
+    goes_on = np.concatenate([parts[:, :, 1:] > 0, np.zeros_like(parts[:, :, :1], bool)], axis=2)
+    is_there = np.concatenate([np.ones_like(goes_on[:, :, :1]), goes_on[:, :, :2]], axis=2)
+    data = (parts & 127 | goes_on * 128)[is_there].astype('uint8').tobytes()
+    ends = [0] + np.cumsum(is_there.sum(axis=(1, 2))).tolist()
+    return [Packed(data[start:end]) for start, end in zip(ends, ends[1:])]
+
+
 def _field(number, content):
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+    return _NUMBERS[number << 3 | 2] + _NUMBERS[len(content)] + content
 
 
 def _varint(value):
-    if value < 128:
-        return _ONE_BYTE[value]
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -122,7 +145,7 @@ def _varint(value):
     return bytes(out + bytearray([value]))
 
 
-_ONE_BYTE = [bytes(bytearray([value])) for value in range(128)]
+_NUMBERS = Memo(_varint)
 
 
 def decode_example(data):
@@ -143,28 +166,29 @@ def decode_example(data):
     return features
 
 
-def _fields(data, *numbers):
-    """The contents of a message's fields, whose numbers must be `numbers`, the last of them any number of times."""
-    found, place = [], 0
-    while place < len(data):
-        number = numbers[min(len(found), len(numbers) - 1)]
-        if ord(data[place:place + 1]) != number << 3 | 2:
-            raise ValueError('the example is damaged: another field than %d' % number)
+def _fields(data, first, others=None):
+    """The contents of a message's fields, all with a length: of the number `first`, the ones after it of `others`."""
+    found, place, end, tag = [], 0, len(data), first << 3 | 2
+    while place < end:
+        if ord(data[place:place + 1]) != tag:
+            raise ValueError('the example is damaged: another field than %d' % (tag >> 3))
         size, place = _read_varint(data, place + 1)
-        if place + size > len(data):
+        if place + size > end:
             raise ValueError('the example is damaged: a field of %d bytes' % size)
         found.append(data[place:place + size])
         place += size
+        tag = (others or first) << 3 | 2
     return found
 
 
 def _read_varint(data, place):
     """(the number at a place, the place after it)."""
     value = shift = 0
-    for byte in bytearray(data[place:place + 10]):
-        value, place = value | (byte & 127) << shift, place + 1
+    for place in range(place, min(place + 10, len(data))):
+        byte = ord(data[place:place + 1])
+        value |= (byte & 127) << shift
         if byte < 128:
-            return value, place
+            return value, place + 1
         shift += 7
     raise ValueError('the example is damaged: a number without an end')
 

@@ -1,0 +1,175 @@
+# -*- coding: utf-8 -*-
+"""How fast text becomes a corpus, on one core and on more, in how much memory; and the same beside Google's script.
+
+    python benchmarks/corpus.py --vocab VOCAB [--text FILE] [--megabytes 60] [--workers 1,2] [--google DIR]
+        [--google-megabytes 2]
+
+The text is by default that of the docstrings of all that is installed beside the running Python, each paragraph once
+and an empty line after every 20; --megabytes repeats it. Each run is a process of its own. Of each: processor seconds,
+those of its workers included, wall seconds, tokens of text a second of each, and the largest resident memory of one of
+its processes.
+
+With --google, a folder with bert-tensorflow 1.0.4 (`pip install --no-deps --target DIR bert-tensorflow==1.0.4`; it
+needs TensorFlow 1.15): create_pretraining_data.py on a part of the text, and ours with --google-pairs and single tokens
+masked, both to Google's files, five times masked. Printed are shares and lengths of both, and their difference in
+standard errors. Rows of one document are not independent, so a difference of a few means nothing.
+"""
+from __future__ import absolute_import, division, print_function
+
+import argparse
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, '..')
+sys.path.insert(0, ROOT)
+LENGTH, PREDICTIONS, COPIES = 128, 20, 5
+OURS = '''
+import sys
+from bert4keras.pretraining.corpus import build_corpus
+from bert4keras.pretraining.export import export_google
+text, vocab, output, seed = sys.argv[1:]
+build_corpus([text], vocab, output, mode='bert', length=%d, workers=0, google_pairs=True, seed=int(seed))
+export_google(output, output + '-google', 0, int(seed), %d, predictions=%d, whole_words=False)
+'''
+
+
+def docstrings(path):
+    """Writes the paragraphs of all docstrings that can be found, each once, 20 a document."""
+    seen = set()
+    folders = {os.path.dirname(os.__file__), os.path.dirname(os.path.dirname(np.__file__))}
+    with io.open(path, 'w', encoding='utf-8') as stream:
+        for folder, _, names in (place for top in sorted(folders) for place in sorted(os.walk(top))):
+            for name in sorted(name for name in names if name.endswith('.py')):
+                with io.open(os.path.join(folder, name), encoding='utf-8', errors='ignore') as source:
+                    for docstring in re.findall('"""(.*?)"""', source.read(), re.DOTALL):
+                        for part in re.split(r'\n\s*\n', docstring):
+                            line = u' '.join(part.split())
+                            if len(line) > 40 and line not in seen:
+                                seen.add(line)
+                                stream.write(line + (u'\n\n' if len(seen) % 20 == 0 else u'\n'))
+    return path
+
+
+def run(*command, **options):
+    """(processor seconds, wall seconds, MB of the largest process) of a command."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([ROOT] + options.get('path', [])),
+                       TF_CPP_MIN_LOG_LEVEL='3', CUDA_VISIBLE_DEVICES='')
+    started = time.time()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen([sys.executable] + list(command), env=environment, stdout=errors, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            errors.seek(0)
+            sys.exit(errors.read().decode('utf-8', 'replace')[-3000:])
+    return usage.ru_utime + usage.ru_stime, time.time() - started, usage.ru_maxrss / 1024.
+
+
+def scaling(text, vocab, folder, workers):
+    """Prints the table of modes and workers."""
+    from bert4keras.pretraining.corpus import read_corpus_json
+    print('| mode, workers | M tokens | CPU s | wall s | M tokens a CPU s | M tokens a wall s | MB a process |')
+    print('|---|---|---|---|---|---|---|')
+    for mode, count in [('roberta', count) for count in workers] + [('bert', workers[0]), ('albert', workers[0])]:
+        output = os.path.join(folder, 'made')
+        shutil.rmtree(output, ignore_errors=True)
+        cpu, wall, memory = run('-m', 'bert4keras.cli', 'corpus', text, '--vocab', vocab, '--output', output, '--mode',
+                                mode, '--workers', str(count))
+        tokens = read_corpus_json(output)['text_tokens'] / 1e6
+        print('| %s, %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.0f |'
+              % (mode, count, tokens, cpu, wall, tokens / cpu, tokens / wall, memory))
+        sys.stdout.flush()
+
+
+def statistics(paths, vocab):
+    """{what: its value for each row} of files of Google's."""
+    from bert4keras.pretraining.records import decode_example, read_records
+    from bert4keras.tokenizer import Tokenizer
+    tokens = Tokenizer(vocab)._token_dict_inv
+    found = {}
+
+    def add(name, value):
+        found.setdefault(name, []).append(value)
+
+    for data in (data for path in paths for data in read_records(path)):
+        row = decode_example(data)
+        count, length = int(sum(row['masked_lm_weights'])), sum(row['input_mask'])
+        positions, ids = row['masked_lm_positions'][:count], row['masked_lm_ids'][:count]
+        new = [row['input_ids'][position] for position in positions]
+        add('tokens of a row', length)
+        add('tokens of A', length - sum(row['segment_ids']))
+        add('full rows', length == LENGTH)
+        add('label 1', row['next_sentence_labels'][0])
+        add('masked of the tokens', count / length)
+        add('of them [MASK]', sum(tokens[token] == '[MASK]' for token in new) / count)
+        add('of them kept', sum(token == old for token, old in zip(new, ids)) / count)
+        add('of them begin with ##', sum(tokens[token].startswith('##') for token in ids) / count)
+        add('mean place of the masks', sum(positions) / count / length)
+    return {name: np.array(values, float) for name, values in found.items()}
+
+
+def beside_google(text, vocab, folder, google):
+    """Prints time, memory and statistics of both."""
+    script, theirs = os.path.join(google, 'bert', 'create_pretraining_data.py'), os.path.join(folder, 'google.tfrecord')
+    figures = {'Google': run(script, '--input_file', text, '--output_file', theirs, '--vocab_file', vocab,
+                             '--max_seq_length', str(LENGTH), '--max_predictions_per_seq', str(PREDICTIONS),
+                             '--dupe_factor', str(COPIES), path=[google])}
+    paths = []
+    for seed in range(COPIES):  # Google makes other pairs each time as well
+        output = os.path.join(folder, 'ours-%d' % seed)
+        figure = run('-c', OURS % (LENGTH, 1 if seed else COPIES, PREDICTIONS), text, vocab, output, str(seed))
+        figures.setdefault('ours', figure)
+        paths += [os.path.join(output + '-google', name) for name in os.listdir(output + '-google')]
+    print('\n| | CPU s | wall s | MB |\n|---|---|---|---|')
+    for name in ('Google', 'ours'):
+        print('| %s | %.1f | %.1f | %.0f |' % ((name,) + figures[name]))
+    left, right = statistics([theirs], vocab), statistics(paths, vocab)
+    print('\n| | Google | ours | standard errors apart |\n|---|---|---|---|')
+    print('| rows | %d | %d | |' % (len(left['label 1']), len(right['label 1'])))
+    for name in ('tokens of a row', 'tokens of A', 'full rows', 'label 1', 'masked of the tokens', 'of them [MASK]',
+                 'of them kept', 'of them begin with ##', 'mean place of the masks'):
+        error = sum(values.var() / len(values) for values in (left[name], right[name])) ** 0.5
+        print('| %s | %.4f | %.4f | %.1f |' % (name, left[name].mean(), right[name].mean(),
+                                               abs(left[name].mean() - right[name].mean()) / max(error, 1e-12)))
+
+
+def main():
+    """Runs everything and prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--vocab', required=True)
+    parser.add_argument('--text')
+    parser.add_argument('--megabytes', type=int, default=60)
+    parser.add_argument('--workers', default='1,2')
+    parser.add_argument('--google')
+    parser.add_argument('--google-megabytes', type=int, default=2)
+    args = parser.parse_args()
+    folder = tempfile.mkdtemp()
+    try:
+        text = args.text or docstrings(os.path.join(folder, 'text.txt'))
+        if args.google:
+            part = os.path.join(folder, 'part.txt')
+            with io.open(text, 'rb') as stream, io.open(part, 'wb') as writer:
+                writer.write(stream.read(args.google_megabytes << 20).rsplit(b'\n', 1)[0] + b'\n')
+            beside_google(part, args.vocab, folder, args.google)
+            print('')
+        repeated = os.path.join(folder, 'repeated.txt')
+        with io.open(repeated, 'wb') as writer:
+            while writer.tell() < args.megabytes << 20:
+                with io.open(text, 'rb') as stream:
+                    shutil.copyfileobj(stream, writer)
+                writer.write(b'\n')
+        scaling(repeated, args.vocab, folder, [int(count) for count in args.workers.split(',')])
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == '__main__':
+    main()
