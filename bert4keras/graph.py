@@ -21,6 +21,8 @@ __all__ = ['as_call', 'first_difference', 'inbound_layers', 'read_model', 'same_
 
 NEEDED = ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position', 'Embedding-Norm', 'Attention-Mask',
           'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward']
+# What Keras 3 calls the operations that make Keras masks in our layers.
+OF_COMPUTE_MASK = re.compile(r'(not_equal|logical_and)(_\d+)?$')
 # Arguments of layers that do not change what a trained model computes, or that not every Keras gives back.
 UNCOMPARED = ('dtype', 'initializer_range', 'frozen', 'rate', 'dropout_rate', 'return_attention')
 
@@ -94,8 +96,13 @@ def inbound_layers(model):
 
 
 def _names_in(call):
-    """The names of the layers that a call of one takes its inputs from, in a model's config."""
-    return [name for name, _ in inputs_in(call)]
+    """The names of the layers that a call of one takes its inputs from, in a model's config.
+
+    Keras 3 lists the Keras masks, too: those that a `compute_mask` made are left out, which every Keras hands on.
+    """
+    masks = call.get('kwargs', {}).get('mask') if isinstance(call, dict) else None
+    made = {name for name, _ in inputs_in(masks) if OF_COMPUTE_MASK.match(name)}
+    return [name for name, _ in inputs_in(call) if name not in made]
 
 
 # ------------------------------------------------------------------ requests for layers
@@ -177,12 +184,19 @@ def first_difference(model, bert):
             return 'layer %s is a %s, not a %s' % (name, type(layer).__name__, type(expected.layer).__name__)
         own, other = layer.get_config(), expected.layer.get_config()
         for key in sorted(set(expected.arguments) - set(UNCOMPARED)):
-            if own[key] != other[key]:
+            if not _equal(own[key], other[key]):
                 return 'layer %s has %s = %r, not %r' % (name, key, native(own[key]), native(other[key]))
         found = [['an input' if 'Input' in type(layers[one]).__name__ else one for one in call] for call in calls[name]]
         if found != expected.calls:
             return 'layer %s takes its inputs from %s, not from %s' % (name, _listed(found), _listed(expected.calls))
     return None
+
+
+def _equal(one, other):
+    """Whether two arguments in configs are equal; numbers as far as rounding goes, such as that of 1e-7 ** 2."""
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= 1e-9 * max(abs(one), abs(other))
+    return one == other
 
 
 def _listed(calls):

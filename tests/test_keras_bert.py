@@ -469,6 +469,24 @@ def save_as_keras_bert(path, weights):
     assert not left
 
 
+@pytest.mark.parametrize('change, said', [
+    (('"mask_zero": true', '"mask_zero": false'), 'layer Embedding-Token has mask_zero = False, not True'),
+    (('"activation": "linear"', '"activation": "relu"'), "layer Encoder-1-MultiHeadSelfAttention has activation = '"),
+    (('"history_only": false', '"history_only": true'), 'layer Encoder-1-MultiHeadSelfAttention has history_only = '),
+    (('"head_num": 4', '"head_num": 2'), 'layer Encoder-1-MultiHeadSelfAttention has num_attention_heads = 2, not 4')])
+def test_a_changed_model_of_a_file_of_keras_bert_is_known(release, pretraining, tmp_path, change, said):
+    """What is written of it would be taken for another BERT: the first layer that differs is named."""
+    path = os.path.join(str(tmp_path), 'theirs.h5')
+    save_as_keras_bert(path, pretraining[1])
+    with h5py.File(path, 'r+') as file:
+        text = file.attrs['model_config']
+        text = text if isinstance(text, bytes) else text.encode('utf-8')
+        file.attrs['model_config'] = text.replace(*[part.encode('utf-8') for part in change])
+    bert = keras_bert.KerasBert(release[1])
+    bert.model = keras.models.load_model(path, custom_objects=get_custom_objects())
+    assert bert.first_difference().startswith(said)
+
+
 def test_a_file_that_keras_bert_saved_opens(release, pretraining, tmp_path):
     """load_model with get_custom_objects(): the same outputs, so masks, GELU and epsilon are keras-bert's."""
     _, weights, inputs, outputs = pretraining
@@ -481,6 +499,13 @@ def test_a_file_that_keras_bert_saved_opens(release, pretraining, tmp_path):
     exact = expected(release, inputs[0], inputs[1], 'erf')
     model = keras.models.load_model(path, custom_objects=get_custom_objects(gelu='erf'))
     assert np.abs(model.predict(inputs)[0] - exact['MLM-Proba'])[real].max() < ROUNDING
+    bert = keras_bert.KerasBert(release[1], with_nsp=True, with_mlm=True)
+    bert.model = model
+    assert bert.first_difference() is None  # with either GELU
+    bert.save_weights_as_checkpoint(os.path.join(str(tmp_path), 'back.ckpt'))
+    written = open_checkpoint(os.path.join(str(tmp_path), 'back.ckpt'))
+    for name in set(release[2]) - {'bert/embeddings/position_embeddings'}:
+        np.testing.assert_array_equal(written[name], release[2][name], err_msg=name)
     path = os.path.join(str(tmp_path), 'again' + MODEL_SUFFIX)
     model.save(path)
     assert np.abs(keras.models.load_model(path).predict(inputs)[0] - exact['MLM-Proba'])[real].max() < ROUNDING

@@ -59,7 +59,7 @@ class KerasBert(BertModel):
     def layer(self, cls, name, **arguments):
         """As `BertModel.layer`, with the arguments of keras-bert's layer."""
         if cls is BertSelfAttention:
-            arguments['activation'] = self.attention_activation
+            arguments.update(activation=self.attention_activation, use_bias=True, history_only=False)
         if cls is BertLayerNorm:
             arguments['epsilon'] = None  # keras-bert's, whatever the config says
         return super(KerasBert, self).layer(cls, name, **arguments)
@@ -87,7 +87,8 @@ class KerasBert(BertModel):
     def attention(self, x, mask, name, index):
         if mask is not None:
             return super(KerasBert, self).attention(x, mask, name, index)
-        return self.layer(BertSelfAttention, name, num_attention_heads=self.config['num_attention_heads'])(x)
+        return self.layer(BertSelfAttention, name, num_attention_heads=self.config['num_attention_heads'],
+                          dropout_rate=0.0)(x)
 
     def after_block(self, x, index):
         self.blocks.append(x)
@@ -115,14 +116,19 @@ class KerasBert(BertModel):
     def first_difference(self):
         """As `BertModel.first_difference`: below the heads, and without task embeddings, which no BERT has.
 
-        Dropout and the number of positions may be other than the config's, as keras-bert builds them. A file that
-        keras-bert itself saved has layers of other classes, and differs.
+        Dropout and the number of positions may be other than the config's, as keras-bert builds them, and GELU
+        either of the two. Models of files that keras-bert itself saved are taken for what they are.
         """
         layers = {layer.name: layer for layer in self.model.layers}
         positions = getattr(layers.get('Embedding-Position'), 'max_position_embeddings', 0)
         config = dict(self.config, hidden_dropout_prob=0.1 * ('Embedding-Dropout' in layers),
                       max_position_embeddings=positions or self.config['max_position_embeddings'])
-        return graph.first_difference(self.model, KerasBert(config, activation=self.activation))
+        gelus, activation = ('gelu_tanh', 'gelu_erf'), self.activation
+        found = getattr(layers.get('Encoder-1-FeedForward'), 'activation', None)
+        if activation in gelus and found in gelus:
+            activation = found
+        plain = _AsSaved if type(layers.get('Embedding-Segment')) is keras.layers.Embedding else KerasBert
+        return graph.first_difference(self.model, plain(config, activation=activation))
 
     def _check_variable(self, variables, name, shape):
         rows, size = [int(size) for size in shape] if name == POSITIONS else (0, 0)
@@ -134,6 +140,19 @@ class KerasBert(BertModel):
         """The first positions, where `seq_len` asks for fewer than the checkpoint has."""
         array = super(KerasBert, self)._keep(array, name)
         return array[:self.config['max_position_embeddings']] if name == POSITIONS else array
+
+
+class _AsSaved(KerasBert):
+    """The graph of keras-bert's own files: Keras masks alone say what is padding, segments have Keras' Embedding."""
+
+    def layer(self, cls, name, **arguments):
+        if cls is KerasBertSegmentEmbedding:
+            cls, arguments = keras.layers.Embedding, {'input_dim': arguments['type_vocab_size'],
+                                                      'output_dim': arguments['embedding_size']}
+        return super(_AsSaved, self).layer(cls, name, **arguments)
+
+    def attention_mask(self, token_ids, segment_ids):
+        return None
 
 
 POSITIONS = 'bert/embeddings/position_embeddings'
