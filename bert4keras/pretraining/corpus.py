@@ -148,9 +148,9 @@ def _look_at(output, options):
     if others:
         raise CorpusError('%s has other files than those of a corpus: %s; give a new directory'
                           % (output, some(others)))
-    indices = [name for name in names if name.endswith('.index')]
     known = read_corpus_json(output) if CORPUS in names else None
-    found = known or (read_index(os.path.join(output, indices[0]))[0]['options'] if indices else options)
+    headers = (_header(os.path.join(output, name)) for name in names if name.endswith('.index') and not known)
+    found = known or next((header['options'] for header in headers if header), options)
     for name in sorted(options):
         if found.get(name) != options[name]:
             raise CorpusError('%s has a corpus with %s %s, not %s; give another directory, or remove it'
@@ -169,14 +169,6 @@ class _Shards(object):
     def __getstate__(self):
         return dict(self.__dict__, encoder=None)  # segmenters may not be pickled
 
-    def known(self, index, text):
-        """What the index says of a shard that is there already and made of this text; else None."""
-        path = os.path.join(self.output, INDEX % index)
-        if not os.path.exists(path):
-            return None
-        header = read_index(path)[0]
-        return header if (header['text'], header['options']) == (text, self.options) else None
-
     def __call__(self, task):
         """Makes a shard; returns what its index says."""
         block, text = task
@@ -193,9 +185,17 @@ class _Shards(object):
                         options['google_pairs']) if documents else ()
         except CorpusError as error:
             raise CorpusError('%r: %s' % (block, error))
+        try:
+            return self._write(index, rows, dict(counts, options=options, text=text))
+        except EnvironmentError as problem:  # about a file that the user knows, and not a temporary one
+            problem.filename = os.path.join(self.output, os.path.basename(problem.filename or SHARD % index))
+            raise
+
+    def _write(self, index, rows, header):
+        """Writes a shard and its index; returns what that says, the header and its counts."""
         with temporary_directory(os.path.join(self.output, CORPUS)) as directory:  # whoever writes that one tidies up
-            offsets = self._write_rows(os.path.join(directory, SHARD % index), rows, counts)
-            header = dict(counts, options=options, text=text, bytes=offsets[-1])
+            offsets = self._write_rows(os.path.join(directory, SHARD % index), rows, header)
+            header['bytes'] = offsets[-1]
             with synced(os.path.join(directory, INDEX % index)) as stream:
                 stream.write(encode_index(header, offsets))
             move_files(directory, self.output, INDEX % index)
@@ -250,6 +250,14 @@ def read_index(path):
     raise CorpusError('%s is damaged; remove it, and build the corpus again' % path)
 
 
+def _header(path):
+    """What the index of a whole shard says; None where there is none, or it is damaged: it can be made again."""
+    try:
+        return read_index(path)[0]
+    except (CorpusError, EnvironmentError):
+        return None
+
+
 def read_corpus_json(directory):
     """The content of corpus.json; CorpusError if there is none, or it is not one."""
     path = os.path.join(directory, CORPUS)
@@ -272,12 +280,11 @@ def _make_shards(blocks, shards, known, workers, progress):
 
     def tasks():
         for block in blocks:
-            text = block.digest()
-            header = shards.known(block.index, text)
-            if header is not None:
+            text, header = block.digest(), _header(os.path.join(shards.output, INDEX % block.index))
+            if header and (header['text'], header['options']) == (text, shards.options):
                 headers[block.index] = header
                 progress(block.consumed)
-            elif known is not None:
+            elif known and (header or block.index >= known['shards']):
                 raise CorpusError('%s has a finished corpus of other text; give another directory, or remove it'
                                   % shards.output)
             else:

@@ -25,8 +25,8 @@ from bert4keras.files import open_regular_file
 
 __all__ = ['BLOCK', 'Block', 'Lines', 'find_inputs', 'read_blocks', 'read_documents']
 
-BLOCK = 1 << 24  # bytes of text in a block, and then up to the end of the document
-MAX_LINE = BLOCK  # bytes; a longer one is no text
+BLOCK = 1 << 23  # bytes of text in a block, and then up to the end of the document
+MAX_LINE = 1 << 24  # bytes; a longer one is no text
 STDIN = '-'
 logger = logging.getLogger(__name__)
 # Whole lines of one file; `line` is the number of the first, from 1.

@@ -135,14 +135,15 @@ def _pack_whole(documents, length, special):
     cls, sep = np.array(special, 'int32')[:, None]
     token_ids = np.concatenate([part for document in documents for part in (document.token_ids, sep)])
     starts = np.concatenate([part for document in documents for part in (document.word_starts, [True])])
-    latest = np.maximum.accumulate(np.where(starts, np.arange(len(starts)), 0))  # where the word of a token begins
+    places = np.arange(len(starts), dtype='int32')
+    latest = np.maximum.accumulate(np.where(starts, places, places[0]))  # where the word of a token begins
     separators = np.cumsum([len(document.token_ids) + 1 for document in documents]) - 1
     is_separator = np.zeros(len(token_ids), bool)
     is_separator[separators] = True
     place = 0
     while place < len(token_ids) - 1:
         end = min(place + length - 2, len(token_ids) - 1)  # the last separator is the row's own
-        end = latest[end] if latest[end] > place else end
+        end = int(latest[end]) if latest[end] > place else end
         last = end - 1 if is_separator[end - 1] else end
         row_starts = np.concatenate([[True], starts[place:last], [True]])
         row_starts[1] = True
