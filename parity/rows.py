@@ -32,7 +32,6 @@ UNPINNED = 'newest'
 RUNS = ['tests', 'parity']
 WITHOUT_ENGINE = ['-m', 'not engine_free']
 NEWS = ['parity'] + ['tests/test_%s.py' % name for name in ('bert', 'export', 'hooks', 'optimizers', 'saving')]
-ENGINE_FREE_IMPORTS = ('crc32c', 'h5py', 'hypothesis', 'numpy', 'pytest', 'safetensors', 'sentencepiece')
 
 
 def read_tox(root=ROOT):
@@ -95,21 +94,19 @@ def plan(parser=None):
 
     Returns:
         list of lists of {'row', 'arguments': for pytest, 'official': whether the official files are there for it}. One
-        row of each Python has them. What imports no Keras runs once for each Python and the packages that it does
-        import. `newest` runs what a release of Keras or an engine has broken before.
+        row of each Python has them, and runs what imports no Keras. `newest` runs what a release of Keras or an
+        engine has broken before.
     """
     parser = parser or read_tox()
-    pins, jobs, pythons, seen = read_rows(parser), [], set(), set()
+    jobs, pythons = [], set()
     for rows in sorted(environments(parser), key=lambda rows: (-len(rows), not is_slow(parser, rows[0]))):
         jobs.append([])
-        for index, row in enumerate(rows):
+        for row in rows:
             python = python_of(row, parser)
-            imports = (python,) + tuple(pin for pin in pins[row] if pin.split('==')[0] in ENGINE_FREE_IMPORTS)
-            arguments = (NEWS if row == UNPINNED else RUNS) + WITHOUT_ENGINE
-            jobs[-1].append({'row': row, 'official': index == 0 and row != UNPINNED and python not in pythons,
-                             'arguments': arguments if row == UNPINNED or imports in seen else []})
-            seen.add(imports)
-        pythons.add(python)
+            is_first = row != UNPINNED and python not in pythons
+            arguments = [] if is_first else (NEWS if row == UNPINNED else RUNS) + WITHOUT_ENGINE
+            jobs[-1].append({'row': row, 'official': is_first, 'arguments': arguments})
+            pythons.add(python)
     return jobs + [[{'row': 'report', 'official': False, 'arguments': []}]]
 
 

@@ -67,7 +67,8 @@ def test_seq2seq_sees_the_source_and_its_own_past(release):
         assert (moved[~sees] == 0).all() and (moved[sees] > 1e-4).all(), (position, moved)
 
 
-@pytest.mark.parametrize('application', ['encoder', 'lm', 'seq2seq'])
+@pytest.mark.parametrize('application', ['encoder'] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ('lm', 'seq2seq')])
 def test_padding_changes_nothing(release, application):
     """Appending [PAD] moves real positions by rounding only; a row of padding only is finite."""
     directory, config, _ = release
@@ -136,7 +137,7 @@ def test_keep_words_out_of_the_vocabulary(release, keep_words, message):
 
 # ------------------------------------------------------------------ weights in and out
 
-@pytest.mark.parametrize('name', ['saved.ckpt', 'model.safetensors'])
+@pytest.mark.parametrize('name', ['saved.ckpt', pytest.param('model.safetensors', marks=pytest.mark.slow)])
 def test_saved_weights_are_the_loaded_ones(release, tmp_path, name):
     """What save_weights_as_checkpoint writes is bit for bit what was loaded, in both layouts."""
     if name.endswith('.safetensors'):

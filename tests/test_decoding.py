@@ -54,8 +54,8 @@ def score_by_hand(bert, row, found, is_ended):
     return np.log(outputs[range(new), token_ids[-new:]]).sum()
 
 
-@pytest.mark.parametrize('name', ['bert-seq2seq', 'albert'] + [
-    pytest.param(name, marks=pytest.mark.slow) for name in ('bert-lm', 'bert-keep-words', 'albert_zh')])
+@pytest.mark.parametrize('name', ['bert-seq2seq'] + [
+    pytest.param(name, marks=pytest.mark.slow) for name in ('bert-lm', 'bert-keep-words', 'albert', 'albert_zh')])
 def test_with_the_cache_as_without_and_as_the_model(tmp_path, name):
     """Texts of three lengths in one batch: the same tokens with and without, the probabilities those of each alone."""
     bert = build(tmp_path, name)

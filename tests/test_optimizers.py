@@ -190,7 +190,8 @@ def test_schedules_in_optimizers_of_keras():
 # ------------------------------------------------------------------ accumulation
 
 @pytest.mark.parametrize('cls, arguments', [
-    (AdamW, {'learning_rate': 0.01}), (LAMB, {'learning_rate': 0.01}),
+    pytest.param(AdamW, {'learning_rate': 0.01}, marks=pytest.mark.slow),
+    pytest.param(LAMB, {'learning_rate': 0.01}, marks=pytest.mark.slow),
     (AdamW, dict(EVERYTHING, learning_rate=WarmupLinear(0.03, 4, 14))),
     (AdamW, dict(learning_rate=GoogleWarmup(0.01, 4, 14), bias_correction=False, global_clipnorm=0.05))])
 def test_accumulation_is_the_large_batch(cls, arguments):
