@@ -21,7 +21,7 @@ from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
            'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe', 'dtype_name',
-           'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group', 'in_batch',
+           'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'give_layer', 'group', 'in_batch',
            'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu', 'set_values',
            'untouched_zeros', 'variable_dtype',
            # of releases up to 0.11
@@ -184,6 +184,9 @@ class Keras3(object):
         """step(... step(step(first, rows at 0), rows at 1) ..., the last rows): tensors of equal first axis."""
         return kops.scan(lambda carry, row: ((step(carry[0], row),), kops.zeros_like(row[2])), (first,), rows)[0][0]
 
+    def give_layer(self, model, name, make):
+        """Lets `model.get_layer(name)` find what `make()` returns, where scripts run that were written for that."""
+
     def in_batch(self, arrays):
         """Several arrays as one part of a generator's batch."""
         return tuple(arrays)
@@ -246,6 +249,13 @@ class Keras2(object):
     def fold(self, step, first, rows):
         return tf.scan(step, rows, initializer=first)[-1]
 
+    def give_layer(self, model, name, make):
+        find = model.get_layer
+
+        def get_layer(*args, **kwargs):
+            return make() if (args or [kwargs.get('name')])[0] == name else find(*args, **kwargs)
+        model.get_layer = get_layer
+
     def in_batch(self, arrays):  # Keras 2.3 and TensorFlow 1 take lists only, TensorFlow 2.0 tuples only
         return list(arrays) if keras.__name__ == 'keras' or tf.__version__ < '2' else tuple(arrays)
 
@@ -273,7 +283,7 @@ gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed,
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled
-add_loss, fold = _seam.add_loss, _seam.fold
+add_loss, fold, give_layer = _seam.add_loss, _seam.fold, _seam.give_layer
 
 
 def _aligned_zeros(shape, dtype):

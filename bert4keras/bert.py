@@ -36,6 +36,7 @@ import re
 
 from bert4keras import backend, graph
 from bert4keras.backend import keras, set_gelu  # noqa: F401 (scripts of 2019 import it from here)
+from bert4keras.compat import STRINGS
 from bert4keras.early_layers import EARLY_LAYERS, EarlySequenceMask
 from bert4keras.errors import ConfigError
 from bert4keras.heads import Heads
@@ -118,6 +119,8 @@ class BertModel(Heads, OfficialWeights):
         variables = self.begin_loading(check=type(self) in APPLICATIONS.values() and not self.layer_classes)
         inputs = self.inputs()
         self.model = keras.models.Model(inputs, self.run(*inputs[:2]))
+        if 'Sequence-Mask' not in self.layers:  # scripts of 2019 ask the model for it
+            backend.give_layer(self.model, 'Sequence-Mask', lambda: self.sequence_mask(inputs[0]))
         if variables is not None:
             self.load_weights_from_checkpoint(variables)
         return self.model
@@ -216,6 +219,14 @@ class BertModel(Heads, OfficialWeights):
         """Which position sees which: ids [B, T] -> boolean [B, T or 1, T], True = attend."""
         return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
                           pad_token_id=self.pad_token_id())([token_ids, segment_ids])
+
+    def sequence_mask(self, token_ids):
+        """The layer, called once, whose output is 1.0 where the ids [B, T] are not 0."""
+        is_new = 'Sequence-Mask' not in self.layers
+        layer = self.layer(EarlySequenceMask, 'Sequence-Mask')
+        if is_new:
+            layer(token_ids)
+        return layer
 
     def pad_token_id(self):
         """The id of padding in this model's vocabulary."""
@@ -353,7 +364,7 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
         application: 'encoder', 'lm' (causal) or 'seq2seq' (UniLM); see `BertAttentionMask`.
         albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
         return_keras_model: False to get the BertModel, whose `model` is the Keras model.
-        model: a class to build, derived from BertModel.
+        model: a class to build, derived from BertModel; or, as in 0.3 to 0.6, 'bert' or 'albert', for an EarlyBert.
         **options: num_labels, head, labels, layer_classes, prefix, shared, return_attention, see `BertModel`; or what
             your class takes.
 
@@ -364,6 +375,10 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
     Raises:
         ConfigError, CheckpointError: both are ValueErrors; they name file, thing and remedy.
     """
+    if isinstance(model, STRINGS):
+        if model not in ('bert', 'albert'):
+            raise ConfigError("model must be a class, 'bert' or 'albert', not %r" % (model,))
+        model, albert = EarlyBert, albert if albert is not None else model == 'albert'
     if application != 'encoder':
         options['application'] = application
     bert = (model or APPLICATIONS.get(application, BertModel))(

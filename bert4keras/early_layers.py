@@ -26,32 +26,21 @@ class Masked(object):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
 
-class Table(object):
-    """What scripts read of an embedding layer."""
-
-    embeddings = property(lambda self: self.table)
-
-
 @backend.register
-class EarlyTokenEmbedding(Table, Masked, BertTokenEmbedding):
+class EarlyTokenEmbedding(Masked, BertTokenEmbedding):
     """BertTokenEmbedding, with a Keras mask where the ids are not 0."""
 
     def compute_mask(self, inputs, mask=None):
         return [kops.not_equal(inputs, 0), None]
 
-    @property
-    def output_mask(self):
-        """The mask of the embeddings, on a Keras that tells of masks."""
-        return super(EarlyTokenEmbedding, self).output_mask[0]
-
 
 @backend.register
-class EarlySegmentEmbedding(Table, Masked, BertSegmentEmbedding):
+class EarlySegmentEmbedding(Masked, BertSegmentEmbedding):
     """BertSegmentEmbedding with Keras masks."""
 
 
 @backend.register
-class EarlyPositionEmbedding(Table, Masked, BertPositionEmbedding):
+class EarlyPositionEmbedding(Masked, BertPositionEmbedding):
     """BertPositionEmbedding with Keras masks."""
 
 

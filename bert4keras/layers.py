@@ -157,6 +157,10 @@ class BertTokenEmbedding(BertLayer):
     def compute_output_shape(self, input_shape):
         return [tuple(input_shape) + (self.embedding_size,), (self.vocab_size, self.embedding_size)]
 
+    # what scripts of bert4keras up to 0.11 read of this layer
+    embeddings = property(lambda self: self.table)
+    output_mask = property(lambda self: kops.not_equal(self.input, 0), doc='Where its ids are not 0, [B, T].')
+
     def get_config(self):
         config = super(BertTokenEmbedding, self).get_config()
         config.update(vocab_size=self.vocab_size, embedding_size=self.embedding_size)

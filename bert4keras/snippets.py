@@ -26,7 +26,7 @@ __all__ = ['POOLINGS', 'TextError', 'embed', 'normalize', 'padded_length', 'chec
            'strQ2B', 'text_segmentate', 'to_array', 'truncate_sequences']
 
 
-def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post'):
+def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post', padding=None):
     """Makes one array of sequences of several lengths; as in bert4keras 0.11.
 
     Args:
@@ -36,6 +36,7 @@ def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post'):
         value: number to pad with.
         seq_dims: int, how many axes differ in length and are padded; the others are equal.
         mode: 'post' pads at the end, 'pre' at the start.
+        padding: another name of `value`, as in 0.2.
 
     Returns:
         array [B, length, ...], of the type of the inputs.
@@ -43,6 +44,7 @@ def sequence_padding(inputs, length=None, value=0, seq_dims=1, mode='post'):
     Raises:
         ValueError: no inputs, another mode, or axes that do not fit.
     """
+    value = value if padding is None else padding
     if mode not in ('post', 'pre'):
         raise ValueError("mode must be 'post' or 'pre', not %r" % (mode,))
     arrays = [np.asarray(sequence) for sequence in inputs]

@@ -123,3 +123,21 @@ def test_what_keras_3_has_dropped_says_what_to_use():
                 getattr(K, name)
         else:
             assert getattr(K, name) == getattr(keras.backend, name)
+
+
+def test_what_scripts_ask_of_a_plain_model(release):
+    """Of a model by build_bert_model: the mask and table of Embedding-Token, model='bert', on Keras 2 Sequence-Mask."""
+    model = build_bert_model(*paths(release), application='lm')
+    table = model.get_layer('Embedding-Token')
+    assert table.embeddings is table.table
+    outputs = [table.output_mask] if IS_KERAS_3 else [table.output_mask, model.get_layer('Sequence-Mask').output]
+    if IS_KERAS_3:
+        found = [keras.models.Model(model.inputs[0], outputs[0]).predict_on_batch(IDS[0])]
+    else:
+        found = K.function(model.inputs[:1], outputs)(IDS[:1])
+    for one in found:
+        assert np.array_equal(one, IDS[0] > 0)
+    named = build_bert_model(*paths(release), model='bert', return_keras_model=False)
+    assert type(named).__name__ == 'EarlyBert'
+    with pytest.raises(ValueError, match='nezha'):
+        build_bert_model(*paths(release), model='nezha')

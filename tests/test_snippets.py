@@ -159,6 +159,11 @@ def test_scripts_for_the_early_decoder(cls):
         snippets.AutoRegressiveDecoder.wraps('scores')
 
 
+def test_padding_by_its_first_name():
+    """`padding` of 0.2 is `value`."""
+    assert snippets.sequence_padding([[1], [2, 3]], padding=7).tolist() == [[1, 7], [2, 3]]
+
+
 def test_what_predict_is_told_about_the_past():
     """Without `wraps`, and with `set_rtype` of 0.7, the number of tokens so far; with it None, or states handed on."""
     told = []
