@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Scripts in the manner of bert4keras 0.1 to 0.11 run: the first releases' on Keras 2.3, the last ones' on any Keras."""
+"""Scripts in the manner of bert4keras 0.1 to 0.11 run: of the first releases on Keras 2.3, of the last on any Keras."""
 from __future__ import absolute_import, division, print_function
 
 import os
