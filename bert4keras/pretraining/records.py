@@ -10,6 +10,7 @@ little-endian (tensorflow/core/lib/io/record_writer.h). An Example maps names to
 from __future__ import absolute_import, division, print_function
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -90,6 +91,13 @@ def _error(path, offset, what):
 
 # ------------------------------------------------------------------ examples
 
+_BYTES, _FLOATS, _INTS = b'\n', b'\x12', b'\x1a'  # the tags of the three lists
+_NUMBER = b'[\x80-\xff]*[\\x00-\x7f]'
+_HEAD = re.compile(b'\n' + _NUMBER)
+# up to a list's bytes: the lengths on the way follow from that of the last
+_ENTRY = re.compile(b''.join([b'\n', _NUMBER, b'\n[\\x00-\x7f](\\w+)\x12', _NUMBER, b'([\n\x12\x1a])', _NUMBER,
+                              b'\n(', _NUMBER, b')']))
+
 def encode_example(features):
     """The bytes of a tf.train.Example, byte by byte what `SerializeToString(deterministic=True)` gives.
 
@@ -100,15 +108,28 @@ def encode_example(features):
     entries = []
     for name, value in features:
         if isinstance(value, Packed):
-            feature = _field(3, _field(1, value))
+            entries.append(_encode_feature(name, _INTS, value))
         elif isinstance(value, bytes):
-            feature = _field(1, _field(1, value))
+            entries.append(_encode_feature(name, _BYTES, value))
         elif isinstance(value, np.ndarray):
-            feature = _field(2, _field(1, value.astype('<f4').tobytes()))
+            entries.append(_encode_feature(name, _FLOATS, value.astype('<f4').tobytes()))
         else:
-            feature = _field(3, _field(1, b''.join(map(_NUMBERS.__getitem__, value))))
-        entries.append(_field(1, _field(1, name.encode('ascii')) + _field(2, feature)))
-    return _field(1, b''.join(entries))
+            entries.append(_encode_feature(name, _INTS, b''.join(map(_NUMBERS.__getitem__, value))))
+    content = b''.join(entries)
+    return b''.join((b'\n', _NUMBERS[len(content)], content))
+
+
+def _encode_feature(name, kind, value):
+    """A map entry with one feature; its lengths are counted from the inside out."""
+    name = name.encode('ascii')
+    size = _NUMBERS[len(value)]
+    in_list = 1 + len(size) + len(value)
+    list_size = _NUMBERS[in_list]
+    feature = 1 + len(list_size) + in_list
+    feature_size = _NUMBERS[feature]
+    entry = 3 + len(name) + len(feature_size) + feature
+    return b''.join((b'\n', _NUMBERS[entry], b'\n', _NUMBERS[len(name)], name, b'\x12', feature_size, kind, list_size,
+                     b'\n', size, value))
 
 
 class Packed(bytes):
@@ -124,17 +145,15 @@ def pack_numbers(values):
     Returns:
         list of B Packed.
     """
-    values = np.asarray(values)[:, :, None]  # [B, N, 1]
-    parts = values >> np.array([0, 7, 14])  # [B, N, 3], seven bits each, the lowest first
+    values = np.asarray(values, 'int32')
+    if values.size and values.max() < 128:  # a byte each
+        return [Packed(row.tobytes()) for row in values.astype('uint8')]
+    parts = values[:, :, None] >> np.array([0, 7, 14], 'int32')  # [B, N, 3], seven bits each, the lowest first
     goes_on = np.concatenate([parts[:, :, 1:] > 0, np.zeros_like(parts[:, :, :1], bool)], axis=2)
     is_there = np.concatenate([np.ones_like(goes_on[:, :, :1]), goes_on[:, :, :2]], axis=2)
     data = (parts & 127 | goes_on * 128)[is_there].astype('uint8').tobytes()
     ends = [0] + np.cumsum(is_there.sum(axis=(1, 2))).tolist()
     return [Packed(data[start:end]) for start, end in zip(ends, ends[1:])]
-
-
-def _field(number, content):
-    return _NUMBERS[number << 3 | 2] + _NUMBERS[len(content)] + content
 
 
 def _varint(value):
@@ -155,48 +174,39 @@ def decode_example(data):
         ValueError: it is no such Example: a bytes feature must be one string, numbers packed, as `encode_example` and
             TensorFlow write them.
     """
-    features, (content,) = {}, _fields(data, 1)
-    for entry in _fields(content, 1):
-        name, value = _fields(entry, 1, 2)
-        kind = bytearray(value or b'\0')[0] >> 3
-        part, = _fields(value, kind)
-        values, = _fields(part, 1)
-        features[name.decode('ascii')] = (values if kind == 1 else np.frombuffer(values, '<f4') if kind == 2
-                                          else _varints(values))
+    features, place = {}, _find(_HEAD, data, 0).end()
+    while place < len(data):
+        found = _find(_ENTRY, data, place)
+        name, kind, size = found.groups()
+        start = found.end()
+        place = start + _numbers(size)[0]
+        if place > len(data):
+            raise ValueError('the example is damaged: it ends within the feature %r' % name)
+        value = data[start:place]
+        features[name.decode('ascii')] = (value if kind == _BYTES else np.frombuffer(value, '<f4') if kind == _FLOATS
+                                          else _numbers(value))
     return features
 
 
-def _fields(data, first, others=None):
-    """The contents of a message's fields, all with a length: of the number `first`, the ones after it of `others`."""
-    found, place, end, tag = [], 0, len(data), first << 3 | 2
-    while place < end:
-        if ord(data[place:place + 1]) != tag:
-            raise ValueError('the example is damaged: another field than %d' % (tag >> 3))
-        size, place = _read_varint(data, place + 1)
-        if place + size > end:
-            raise ValueError('the example is damaged: a field of %d bytes' % size)
-        found.append(data[place:place + size])
-        place += size
-        tag = (others or first) << 3 | 2
+def _find(pattern, data, place):
+    """The match of a pattern at a place."""
+    found = pattern.match(data, place)
+    if found is None:
+        raise ValueError('the example is damaged: no feature begins at byte %d' % place)
     return found
 
 
-def _read_varint(data, place):
-    """(the number at a place, the place after it)."""
-    value = shift = 0
-    for place in range(place, min(place + 10, len(data))):
-        byte = ord(data[place:place + 1])
+def _numbers(data):
+    """The list of the varints in bytes."""
+    if len(data) == 1 and data < b'\x80':
+        return [ord(data)]
+    values, value, shift = [], 0, 0
+    for byte in bytearray(data):
         value |= (byte & 127) << shift
-        if byte < 128:
-            return value, place + 1
         shift += 7
-    raise ValueError('the example is damaged: a number without an end')
-
-
-def _varints(data):
-    """The numbers of a packed list."""
-    values, place = [], 0
-    while place < len(data):
-        value, place = _read_varint(data, place)
-        values.append(value)
+        if byte < 128:
+            values.append(value)
+            value = shift = 0
+    if shift:
+        raise ValueError('the example is damaged: a number without an end')
     return values
