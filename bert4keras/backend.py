@@ -20,10 +20,10 @@ from bert4keras.early_backend import (
 from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
-           'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe', 'dtype_name',
-           'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'give_layer', 'group',
-           'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register', 'set_gelu', 'set_values',
-           'untouched_zeros', 'variable_dtype',
+           'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe',
+           'dtype_name', 'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'give_layer',
+           'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register',
+           'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
            'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',

@@ -24,7 +24,7 @@ def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
     make_release(directory, num_hidden_layers=1, vocab=VOCABULARY)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
-    assert len(blocks) == 12
+    assert len(blocks) == 13
     namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)
