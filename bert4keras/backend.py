@@ -23,7 +23,7 @@ __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_
            'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe',
            'dtype_name', 'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'give_layer',
            'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register',
-           'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
+           'register_mask_operations', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
            'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',
@@ -195,6 +195,16 @@ class Keras3(object):
         """Whether `fit`, from a thread of its own, runs this, in the one Keras whose fit calls no `on_epoch_end`."""
         return False
 
+    def register_mask_operations(self):
+        """Makes `load_model` find the operations of Keras that make Keras masks, which an h5 file names without Keras.
+
+        Without it a layer on top that takes the mask, such as LSTM, keeps a model from being opened again.
+        """
+        mask = kops.not_equal(keras.KerasTensor((1, 2), 'int32'), 0)
+        for tensor in (mask, kops.logical_and(mask, mask), mask[:, 1:]):
+            operation = type(tensor._keras_history.operation)
+            keras.utils.get_custom_objects()[operation.__name__] = operation
+
     def describe(self):
         """One line for people: which Keras runs on which engine, with their versions."""
         engine = keras.backend.backend()
@@ -263,6 +273,9 @@ class Keras2(object):
         return (keras.__name__ != 'keras' and tf.__version__.startswith('2.0.')
                 and isinstance(threading.current_thread(), threading._DummyThread))
 
+    def register_mask_operations(self):
+        pass
+
     def describe(self):
         name = 'Keras %s' % keras.__version__ if keras.__name__ == 'keras' else 'tf.keras'
         return '%s on tensorflow %s' % (name, tf.__version__)
@@ -280,6 +293,7 @@ if not IS_KERAS_3 and keras.__name__ != 'keras' and tf.__version__.startswith('1
     # of any other loss it divides by the sum of the rows' weights, not by their number; its base has no public name
     CallableLoss = keras.losses.MeanSquaredError.__base__
 gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed, _seam.describe
+register_mask_operations = _seam.register_mask_operations
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled

@@ -219,6 +219,20 @@ def test_masks_reach_the_users_layers_and_losses(release, pretraining):
     assert abs(losses[0] - losses[1]) < 1e-5 and losses[0] > 1
 
 
+def test_a_model_with_layers_that_take_the_mask_opens_again(tmp_path):
+    """From an h5 file, on Keras 3 too, where the file has an operation of Keras for each step of a mask."""
+    inputs, x = get_model(11, 7, 6, 4, 1, 2, 6, dropout_rate=0.0, training=False)
+    convolved = keras_bert.MaskedConv1D(filters=3, kernel_size=3)(x)
+    y = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling1D()(x), keras.layers.LSTM(2)(x),
+                                    keras_bert.MaskedGlobalMaxPool1D()(convolved)])
+    model = keras.models.Model(inputs, y)
+    path = os.path.join(str(tmp_path), 'model.h5')
+    model.save(path)
+    ids = np.array([[1, 2, 3, 4, 0, 0], [5, 6, 7, 0, 0, 0]])
+    again = keras.models.load_model(path, compile=False)
+    assert np.abs(again.predict([ids, 0 * ids]) - model.predict([ids, 0 * ids])).max() < 1e-6
+
+
 def kops_mean(model, token_ids, segment_ids):
     """The output of GlobalAveragePooling1D, which heeds masks, on top of a model."""
     pooled = keras.layers.GlobalAveragePooling1D()(model.output)

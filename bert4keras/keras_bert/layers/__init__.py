@@ -24,6 +24,8 @@ from bert4keras.layers import (ACTIVATIONS, BertDense, BertFeedForward, BertFirs
 __all__ = ['get_inputs', 'get_embedding', 'TokenEmbedding', 'EmbeddingSimilarity', 'Masked', 'Extract',
            'MaskedGlobalMaxPool1D', 'MaskedConv1D', 'TaskEmbedding']
 
+backend.register_mask_operations()
+
 
 def gelu_tanh(x):
     """The GELU of keras-bert 0.83 and later: by tanh (https://arxiv.org/abs/1606.08415)."""
