@@ -71,6 +71,8 @@ def test_batches_come_in_few_widths_and_say_their_padding(caplog):
     assert shapes == [(2, 16), (2, 32), (2, 40)]
     # 106 tokens of 32 + 64 + 80
     assert batches.padding_share == pytest.approx(1 - 106 / 176.0)
+    # 48 tokens of 80 and, in the batch that has the rest, 16
+    assert batches_of([3, 40, 5], batch_size=2).padding_share == pytest.approx(0.5)
     assert '6 texts in 3 batches of 16, 32, 40 tokens: 39.8% is padding' in caplog.text
     batches, meetings = batches_of([7] * 40, batch_size=2), set()
     for batches.epoch in range(2):
@@ -116,6 +118,7 @@ def test_the_last_batch_has_the_rest_or_is_dropped():
     """The rest are the narrowest texts; of texts that are dropped each epoch drops others."""
     sizes = [len(batches_of([50] * 9 + [4] * 2, batch_size=3, shuffle=False)[index][1]) for index in range(4)]
     assert sorted(sizes) == [2, 3, 3, 3]
+    assert batches_of([50] * 9 + [4] * 2, batch_size=3, shuffle=False)[1][0][0].shape == (2, 16)
     batches = batches_of([7] * 11, batch_size=3, drop_last=True)
     dropped = set()
     for batches.epoch in range(9):

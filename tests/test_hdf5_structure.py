@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bert4keras.errors import CheckpointError
-from bert4keras.hdf5_structure import check_structure
+from bert4keras.hdf5_structure import File, check_structure
 from tests.helpers import damage
 
 h5py = pytest.importorskip('h5py')
@@ -62,6 +62,15 @@ def tree(data):
     return data.index(b'TREE\0\1')
 
 
+def free_space(data):
+    """The place of what is free in the first collection of values."""
+    place = data.index(b'GCOL') + 16
+    while struct.unpack_from('<H', data, place)[0]:
+        length = struct.unpack_from('<Q', data, place + 8)[0]
+        place += 16 + length + -length % 8
+    return place
+
+
 DAMAGE = [  # (what is not sound, place of the change in the file, its layout, new values)
     ('superblock', lambda data: 0, 'B', [0]),
     ('superblock', lambda data: 13, 'B', [4]),
@@ -72,6 +81,7 @@ DAMAGE = [  # (what is not sound, place of the change in the file, its layout, n
     ('object', lambda data: 96, 'B', [3]),  # its version
     ('object', lambda data: 98, 'H', [40]),  # how many messages it has
     ('object', lambda data: 104, 'I', [32]),  # how long they are
+    ('object', lambda data: 104, 'I', [28]),
     ('object', lambda data: 114, 'H', [4]),  # how long the first is
     ('object', lambda data: data.index(b'backend\0') - 4, 'H', [4]),  # the length of an attribute's type
     ('attribute', lambda data: data.index(b'backend\0') - 8, 'B', [4]),  # its version
@@ -79,6 +89,7 @@ DAMAGE = [  # (what is not sound, place of the change in the file, its layout, n
     ('attribute', lambda data: data.index(b'layer_names\0') + 16 + 8 + 8, 'Q', [4]),
     ('attribute', lambda data: data.index(b'model_config\0') + 16 + 24 + 8, 'I', [2101]),
     ('attribute', lambda data: data.index(b'model_config\0') + 16 + 24 + 8 + 12, 'I', [99]),
+    ('attribute', lambda data: data.index(b'model_config\0') + 16 + 12, 'I', [2]),  # bytes of each item
     ('collection', lambda data: data.index(b'model_config\0') + 16 + 24 + 8 + 4, 'Q', [1 << 40]),
     ('type', lambda data: data.index(b'backend\0') + 8, 'B', [0x17]),  # a reference
     ('type', lambda data: data.index(b'backend\0') + 8 + 4, 'I', [8]),
@@ -95,6 +106,7 @@ DAMAGE = [  # (what is not sound, place of the change in the file, its layout, n
     ('collection', lambda data: data.index(b'GCOL') + 8, 'Q', [1 << 30]),
     ('collection', lambda data: data.index(b'tensorflow') - 8, 'Q', [24]),
     ('collection', lambda data: data.index(b'tensorflow') - 8, 'Q', [1 << 40]),
+    ('collection', lambda data: free_space(data) + 8, 'Q', [24]),
     ('group', lambda data: data.index(b'HEAP'), '4s', [b'HEAX']),
     ('group', lambda data: data.index(b'HEAP') + 8, 'Q', [1 << 40]),
     ('group', tree, '4s', [b'TREX']),
@@ -115,6 +127,14 @@ def test_damage_is_found(whole, words, find, layout, values):
     assert data != whole
     with pytest.raises(CheckpointError, match=r'm\.h5 is damaged: there is no sound %s\b.* at byte \d+; get it' % words):
         check_structure(io.BytesIO(data), 'm.h5')
+
+
+def test_no_byte_is_read_twice():
+    """Parts of a file do not overlap: a file that says so has an end for all that."""
+    file = File(io.BytesIO(b'0123456789'), 'm.h5')
+    assert file.read(2, 8, 'part') == b'23456789' and file.read(0, 2, 'part') == b'01'
+    with pytest.raises(CheckpointError, match='no sound part at byte 5'):
+        file.read(5, 1, 'part')
 
 
 class Counted(io.BytesIO):

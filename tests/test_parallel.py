@@ -4,6 +4,7 @@ from __future__ import absolute_import, division, print_function
 
 import logging
 import os
+import random
 import signal
 import threading
 import time
@@ -166,6 +167,13 @@ def test_processes_draw_different_random_numbers_or_the_ones_asked_for():
     wanted = {np.random.RandomState(seed).randint(2 ** 30) for seed in (7, 8)}
     assert set(parallel_apply(draw, range(2), 2, 2, random_seeds=[7, 8])) == wanted
     assert len(set(parallel_apply(draw, range(2), 2, 2, random_seeds=False))) == 1
+
+    def draw_of_python(_):
+        time.sleep(0.05)
+        return random.random()
+
+    wanted = {random.Random(seed).random() for seed in (7, 8)}
+    assert set(parallel_apply(draw_of_python, range(2), 2, 2, random_seeds=[7, 8])) == wanted
 
 
 @pytest.mark.parametrize('arguments, part', [

@@ -146,6 +146,16 @@ def test_a_damaged_file_is_an_error(tmp_path, content):
 
 
 @pytest.mark.engine_free
+def test_a_damaged_structure_is_found_before_it_is_opened(tmp_path):
+    """Where the first group has its names, which an older HDF5 believes."""
+    write_release(tmp_path, num_hidden_layers=1)
+    path = tmp_path / 'tf_model.h5'
+    path.write_bytes(path.read_bytes().replace(b'HEAP', b'HEAX', 1))
+    with pytest.raises(CheckpointError, match='tf_model.h5 is damaged: there is no sound group at byte'):
+        dict(open_checkpoint(str(path)))
+
+
+@pytest.mark.engine_free
 def test_it_must_fit_its_config(tmp_path):
     """A block that the file lacks is missing by name, before anything is computed."""
     write_release(tmp_path, num_hidden_layers=1)

@@ -5,6 +5,8 @@ from __future__ import absolute_import, division, print_function
 CHECK = 'tests/test_search.py'
 CACHE = 'tests/test_decoding.py -k "step_by_step"'
 MODEL = 'tests/test_decoding.py -k "as_the_model and bert-seq2seq"'
+WRITER = 'tests/test_decoding.py -k "texts_in or go_on or what_cannot"'
+IDS = 'tests/test_decoding.py -k "as_the_model or step_by_step or what_cannot"'
 
 MUTATIONS = [
     ('the length penalty is lost', 'search.py', 'float(total) / length ** length_penalty', 'float(total)'),
@@ -34,4 +36,29 @@ MUTATIONS = [
     ('the target is in the segment of the source', 'stepping.py', "1 if self.bert.application == 'seq2seq' else last",
      'last', MODEL),
     ('logits are taken for probabilities', 'stepping.py', 'if self.is_linear:', 'if False:', MODEL),
+    ('what is forbidden is lost', 'decoding.py', "self.unwritten.union(limits.get('forbidden', ()))", 'self.unwritten',
+     WRITER),
+    ('[SEP] is the end whatever is said', 'decoding.py',
+     "dict({'end_token_id': self.tokenizer.token_sep_id}, **limits)",
+     'dict(limits, end_token_id=self.tokenizer.token_sep_id)', WRITER),
+    ('the temperature is lost', 'decoding.py', 'rows, samples, temperature, top_k, top_p, seed, **limits',
+     'rows, samples, 1.0, top_k, top_p, seed, **limits', WRITER),
+    ('the seed is lost', 'decoding.py', 'rows, samples, temperature, top_k, top_p, seed, **limits',
+     'rows, samples, temperature, top_k, top_p, None, **limits', WRITER),
+    ('the length penalty of a text is lost', 'decoding.py', 'rows, beams, length_penalty, **limits',
+     'rows, beams, **limits', WRITER),
+    ('more than were asked for', 'decoding.py', 'ones[:count]', 'ones', WRITER),
+    ('top_k is lost on the way', 'decoding.py', 'step, numbers, limits, samples, temperature, top_k, top_p, seed)',
+     'step, numbers, limits, samples, temperature, None, top_p, seed)', IDS),
+    ('draws depend on the batch', 'decoding.py', 'step, numbers, limits, samples,',
+     'step, range(len(numbers)), limits, samples,', IDS),
+    ('padding is written', 'decoding.py', "{self.steps.pad_token_id}.union(limits.get('forbidden', ()))",
+     "limits.get('forbidden', ())", IDS),
+    ('a text and its end of as many tokens as positions', 'decoding.py',
+     'len(token_ids) + limits.max_length > self.steps.positions',
+     'len(token_ids) + limits.max_length >= self.steps.positions', IDS),
+    ('keep_words is lost', 'stepping.py', "if bert.keep_words is None else len(bert.keep_words)", '', IDS),
+    ('the activation is lost', 'stepping.py', 'part.activation = bert.activation', 'pass', IDS),
+    ('the prefix is lost', 'stepping.py', 'application=bert.application, prefix=bert.prefix,',
+     'application=bert.application,', IDS),
 ]

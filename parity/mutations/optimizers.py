@@ -13,4 +13,5 @@ MUTATIONS = [
     ('a batch that is not full is not counted', '__init__.py', 'steps = -(-num_example // batch_size) * epochs',
      'steps = num_example // batch_size * epochs'),
     ('amsgrad forgets its maximum', 'rules.py', "kops.maximum(slots['vhat'], new['v'])", "new['v']"),
+    ('the rate falls to 0, not to min_lr', '__init__.py', 'least + (rate - least) * (', 'rate * ('),
 ]
