@@ -409,8 +409,9 @@ def sentencepiece_model(rng, folder):
     if not os.path.exists(model):
         from tests.helpers.train_sentencepiece import train
         rewrite(os.path.join(folder, 'corpus.txt'), b'the quick brown fox jumps over the lazy dog, 12,345 times\n' * 50)
-        train('--input=' + os.path.join(folder, 'corpus.txt'), '--model_prefix=' + model[:-6], '--vocab_size=40',
-              '--hard_vocab_limit=false', '--minloglevel=2')
+        train('--input=' + os.path.join(folder, 'corpus.txt'), '--model_prefix=' + model[:-6], '--vocab_size=45',
+              '--hard_vocab_limit=false', '--pad_id=0', '--unk_id=1', '--bos_id=-1', '--eos_id=-1',
+              '--control_symbols=[CLS],[SEP],[MASK]')
     path = os.path.join(folder, 'case.model')
     way = rng.choice(damage.CONTENT)
     rewrite(path, way(content(model), rng))
