@@ -8,10 +8,10 @@ import os
 import numpy as np
 import pytest
 
-from bert4keras import backend
+from bert4keras import backend, decoding, stepping
 from bert4keras.backend import keras, kops
 from bert4keras.bert import BertModel, build_bert_model
-from bert4keras.decoding import IdGenerator, TextGenerator
+from bert4keras.decoding import Found, IdGenerator, TextGenerator
 from bert4keras.errors import TextError
 from bert4keras.layers import BertSelfAttention
 from bert4keras.losses import CrossEntropy, lm_labels
@@ -207,6 +207,38 @@ def test_texts_in_and_texts_out(tmp_path):
         writer.greedy([u'w1', u''])
     with pytest.raises(ValueError, match='count must be from 1 to beams 3, not 4'):
         writer.beam_search(texts, beams=3, count=4)
+
+
+class FakeSteps(object):
+    """What an IdGenerator asks of a language model of 23 words, which is never run."""
+
+    bert = BertModel(dict(CONFIG, **SMALL), application='lm')
+    vocab_size, pad_token_id, positions = 23, 0, 31
+
+    def start(self, *_):
+        return self
+
+
+def test_every_argument_of_a_text_reaches_the_search(monkeypatch):
+    """Through both generators, each with a value that it has not by default; the texts are known by their numbers."""
+    calls = []
+
+    def search(step, texts, *arguments):
+        calls.append((texts,) + arguments)
+        return [[Found([6, 7], 0.0)] * 5] * (texts if isinstance(texts, int) else len(texts))
+
+    monkeypatch.setattr(stepping, 'steps_of', lambda model, cache: FakeSteps())
+    for name in ('beam_search', 'sample'):
+        monkeypatch.setattr(decoding, name, search)
+    writer, texts = TextGenerator(None, tokenizer(), batch_size=2), [u'w1', u'w2 w3', u'w4']
+    drawn = writer.sample(texts, temperature=2.5, top_k=7, top_p=0.75, seed=11, count=4, max_length=28, min_length=1,
+                          no_repeat_ngram=3, forbidden=[9], end_token_id=8)
+    beams = writer.beam_search(texts[:2], beams=5, length_penalty=0.25, count=2, max_length=6)
+    assert [call[:1] + call[2:] for call in calls] == [
+        ([1, 0], 4, 2.5, 7, 0.75, 11), ([2, 2], 4, 2.5, 7, 0.75, 11), (2, 5, 0.25)]
+    assert vars(calls[0][1]) == {'end_token_id': 8, 'max_length': 28, 'min_length': 1, 'no_repeat_ngram': 3,
+                                 'forbidden': [0, 1, 2, 4, 9, 21, 22]}
+    assert calls[2][1].end_token_id == 3 and beams == [[u'w1 w2'] * 2] * 2 and [len(ones) for ones in drawn] == [4] * 3
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import absolute_import, division, print_function
 CHECK = 'tests/test_search.py'
 CACHE = 'tests/test_decoding.py -k "step_by_step"'
 MODEL = 'tests/test_decoding.py -k "as_the_model and bert-seq2seq"'
-WRITER = 'tests/test_decoding.py -k "texts_in or go_on or what_cannot"'
-IDS = 'tests/test_decoding.py -k "as_the_model or step_by_step or what_cannot"'
+WRITER = 'tests/test_decoding.py -k "every_argument or what_cannot"'
+IDS = 'tests/test_decoding.py -k "every_argument or as_the_model or many_lengths"'
 
 MUTATIONS = [
     ('the length penalty is lost', 'search.py', 'float(total) / length ** length_penalty', 'float(total)'),
