@@ -266,9 +266,10 @@ def whole_file(path):
 
 
 def copy_file(source, target):
-    """Copies a file."""
-    with open_regular_file(source) as reader, whole_file(target) as writer:
-        shutil.copyfileobj(reader, writer)
+    """Copies a file that is read as a whole, such as a vocabulary; an EnvironmentError, see `read_regular_file`."""
+    data = read_regular_file(source, MAX_JSON)
+    with whole_file(target) as writer:
+        writer.write(data)
 
 
 def move_files(source, target, last):

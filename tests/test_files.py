@@ -99,6 +99,19 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
 
 # ------------------------------------------------------------------ files
 
+def test_what_is_too_large_to_be_a_vocabulary_is_not_copied(tmp_path):
+    """A sparse file takes no room, and its copy all that it says it has."""
+    source, target = [os.path.join(str(tmp_path), name) for name in ('source', 'target')]
+    with io.open(source, 'wb') as stream:
+        stream.truncate(files.MAX_JSON + 1)
+    with pytest.raises(EnvironmentError) as caught:
+        copy_file(source, target)
+    assert caught.value.filename == source and 'more than 67108864 bytes' in caught.value.strerror
+    assert os.listdir(str(tmp_path)) == ['source']
+    copy_file(write(tmp_path, 'small'), target)
+    assert read(target) == b'small'
+
+
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     """fsync of the whole content, then the rename: otherwise a power cut leaves an empty file of that name."""
     calls = Calls(monkeypatch, ['fsync', 'rename', 'replace'])

@@ -125,7 +125,7 @@ def test_damage_is_found(whole, words, find, layout, values):
     """A field of each structure with a value that cannot be: the error names the file and what is damaged."""
     data = changed(whole, find(whole), layout, *values)
     assert data != whole
-    with pytest.raises(CheckpointError, match=r'm\.h5 is damaged: there is no sound %s\b.* at byte \d+; get it' % words):
+    with pytest.raises(CheckpointError, match=r'm\.h5 is damaged: there is no sound %s\b.* at byte \d+; get' % words):
         check_structure(io.BytesIO(data), 'm.h5')
 
 
