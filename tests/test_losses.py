@@ -75,6 +75,15 @@ def test_classes_of_texts_and_weights_of_rows():
                        sample_weight=weights) - wanted) < 1e-6
 
 
+def test_half_precision_is_computed_in_float32():
+    """In float16 a probability of 0 has no logarithm, and the least one is 0 as well: - ln 1e-30 is 69.0776."""
+    loss = kops.convert_to_numpy if hasattr(kops, 'convert_to_numpy') else keras.backend.eval
+    rows = loss(CrossEntropy().call(kops.cast(np.array([0, 1]), 'int32'),
+                                    kops.cast(np.array([[0.5, 0.5], [1, 0]]), 'float16')))
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, [LN2, 69.07755], rtol=1e-6)
+
+
 def test_positions_of_a_text_are_classes_too():
     """Start and end [B, 2, T], whose T no graph knows: the mean of - ln softmax over the positions, by NumPy."""
     inputs = keras.layers.Input(shape=(None, 3))

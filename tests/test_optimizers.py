@@ -37,10 +37,11 @@ def output_loss(_, y):
     return y
 
 
-def dense(weights, optimizer, name='Head'):
+def dense(weights, optimizer, name='Head', **arguments):
     """A compiled Dense layer of one output with these weights, [kernel] or [kernel, bias]."""
     inputs = keras.layers.Input(shape=(len(weights[0]),))
-    model = keras.models.Model(inputs, keras.layers.Dense(1, use_bias=len(weights) > 1, name=name)(inputs))
+    model = keras.models.Model(inputs, keras.layers.Dense(1, use_bias=len(weights) > 1, name=name,
+                                                              **arguments)(inputs))
     model.set_weights([np.reshape(weights[0], (-1, 1))] + [np.reshape(bias, (1,)) for bias in weights[1:]])
     model.compile(optimizer, output_loss)
     return model
@@ -101,12 +102,23 @@ def inner(model):
     (lambda: AdamW(0.1, weight_decay=0.0, epsilon=0.1), [2.95, 4.066667]),
     (lambda: AdamW(0.1, weight_decay=0.5, bias_correction=False), [2.533772, 4.116228]),
     (lambda: AdamW(0.1, weight_decay=0.0, epsilon=0.1, global_clipnorm=0.1), [2.969098, 4.047214]),
+    (lambda: AdamW(0.1, weight_decay=0.0, epsilon=0.1, clipnorm=0.1), [2.969098, 4.047214]),
+    (lambda: AdamW(0.1, weight_decay=0.0, epsilon=0.1, clipnorm=0.5), [2.95, 4.066667]),
+    (lambda: AdamW(0.1, weight_decay=0.0, epsilon=0.1, global_clipnorm=0.5), [2.95, 4.066667]),
     (lambda: AdamW(0.1, weight_decay=0.0, epsilon=0.1, layer_decay=0.5), [2.95, 4.066667]),
     (lambda: AdamW(PiecewiseLinear(0.4, [(0, 0.25), (3, 1)]), weight_decay=0.5), [2.75, 3.9])])
 @pytest.mark.filterwarnings('ignore:layer_decay', 'ignore:exclude_from')
 def test_the_first_step(make, expected):
     """From [3, 4] with the gradient [.1, -.2], worked out by hand; the first is the paper's LAMB."""
     check_equal(train(dense([[3, 4]], make()), [[0.1, -0.2]]), [np.array(expected)], 2e-6)
+
+
+@pytest.mark.filterwarnings('ignore:exclude_from')
+def test_zeros_and_constraints():
+    """LAMB moves a weight of zeros, whose length is no measure; a weight that may not be negative is not."""
+    check_equal(train(dense([[0, 0]], LAMB(0.1)), [[0.1, -0.2]]), [np.array([-0.1, 0.1])], 2e-5)
+    model = dense([[0.03, 4]], AdamW(0.1, weight_decay=0.0, epsilon=0.1), kernel_constraint='non_neg')
+    check_equal(train(model, [[0.1, -0.2]]), [np.array([0, 4.066667])], 2e-6)
 
 
 def numpy_steps(kernel, bias, gradients, amsgrad=False, lamb=False, google=False):

@@ -3,8 +3,8 @@
 from __future__ import absolute_import, division, print_function
 
 CHECK = 'tests/test_losses.py -k "by_hand or texts_and_weights or no_target or labels_of"'
-RULES = 'tests/test_optimizers.py -k "first_step or twelve_updates or layer_decay"'
-OPTIONS = 'tests/test_optimizers.py -k "accumulation or window or averages or schedules or twelve or configs"'
+RULES = 'tests/test_optimizers.py -k "first_step or zeros or twelve_updates or layer_decay"'
+OPTIONS = 'tests/test_optimizers.py -k "zeros or accumulation or window or averages or schedules or twelve"'
 
 MUTATIONS = [
     ('the first class is never a target', 'losses.py', 'is_target = labels >= 0', 'is_target = labels > 0'),
@@ -24,7 +24,7 @@ MUTATIONS = [
     ('the rate falls below 0', 'schedules.py', 'kops.maximum(self.falling(step), 0.0)', 'self.falling(step)',
      'tests/test_optimizers.py -k schedules'),
     ('losses in half precision', 'losses.py', 'at_least_float32(prediction)', 'prediction',
-     'tests/test_losses.py tests/test_precision.py'),
+     'tests/test_losses.py -k half_precision'),
     ('spread over logits', 'losses.py', 'kops.mean(kops.log_softmax(logits), axis=-1)', 'kops.mean(logits, axis=-1)'),
     ('targets_per_row is 1', 'losses.py', 'kops.sum(loss, axis=-1) / self.targets_per_row',
      'kops.sum(loss, axis=-1)'),
