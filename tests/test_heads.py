@@ -152,6 +152,16 @@ def test_what_a_classifier_is_for_is_kept(fine_tuned, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('with_pool, with_nsp, activation', [
+    (True, False, 'tanh'), ('linear', False, 'linear'), ('linear', True, 'tanh'), (False, 'linear', 'tanh')])
+def test_the_next_sentence_is_told_after_tanh(with_pool, with_nsp, activation):
+    """Only a pooled vector that nothing else is made from may come before it."""
+    bert = BertModel(dict(CONFIG, **SMALL), with_pool=with_pool, with_nsp=with_nsp)
+    bert.run(*bert.inputs())
+    assert bert.layers['Pooler-Dense'].get_config()['activation'] == activation
+
+
+@pytest.mark.slow
 def test_dropout_before_a_classifier_and_nowhere_else():
     """At the config's rate, which is an ALBERT's own; a span has none."""
     for config, rate in ((CONFIG, 0.25), (dict(CONFIG, classifier_dropout=0.4), 0.4), (ALBERT_CONFIG, 0.1),

@@ -57,6 +57,7 @@ MUTATIONS = [
      'return None'),
     ('a head of another number of labels passes', 'heads.py', 'known not in (None, num_labels)', 'False'),
     ('the next sentence from before tanh', 'heads.py', "self.with_pool == 'linear' and not self.with_nsp else 'tanh'",
-     "self.with_pool == 'linear' else 'tanh'", 'tests/test_heads.py tests/test_bert.py -k "linear or beside"'),
-    ('a head in half precision', 'heads.py', 'full = backend.full_precision_dtype()', 'full = None', NEW),
+     "self.with_pool == 'linear' else 'tanh'", 'tests/test_heads.py -k after_tanh'),
+    ('a head in half precision', 'heads.py', 'full = backend.full_precision_dtype()', 'full = None',
+     'tests/test_precision.py -k logits_of_a_task'),
 ]

@@ -41,8 +41,6 @@ MUTATIONS = [
     ('averages that begin at 0', 'rules.py', "momentum * kops.cast(t > 1, backend.dtype_name(w))", 'momentum * 1.0',
      OPTIONS),
     ('LAMB never moves what is 0', 'rules.py', 'kops.logical_and(length > 0, size > 0)', 'size > 0', RULES),
-    ('constraints are forgotten', 'seam.py', "if getattr(variable, 'constraint', None) is not None:", 'if False:',
-     OPTIONS),
     ('a window keeps its sum', 'seam.py', '(sums[at], kops.zeros_like(mean))', '(sums[at], mean)', OPTIONS),
     ('the sum of a window', 'seam.py', '(total + gradient) / accumulate', '(total + gradient)', OPTIONS),
     ('lines that begin at their first point', 'schedules.py', 'else [[0.0, 0.0]] + self.points', 'else self.points',
