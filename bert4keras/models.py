@@ -2,13 +2,17 @@
 """`bert4keras.models` of releases 0.7 to 0.11: `build_transformer_model`, for BERT, ALBERT and their layouts."""
 from __future__ import absolute_import, division, print_function
 
+import collections
+
+from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import EarlyBert, build_bert_model
 from bert4keras.early_text import refused
 from bert4keras.release.config import read_config
+from bert4keras.release.early_weights import match_weights, read_layers
 
 __all__ = ['ALBERT', 'BERT', 'Model', 'build_transformer_model', 'data_parallel', 'extend_with_language_model',
-           'extend_with_unified_language_model']
+           'extend_with_unified_language_model', 'load_early_weights']
 
 Model = keras.models.Model
 BERT = ALBERT = EarlyBert
@@ -80,6 +84,26 @@ def extend_with_language_model(BaseModel):
 def extend_with_unified_language_model(BaseModel):
     """`BaseModel` with UniLM's mask."""
     return type(str('UnifiedLanguageModel'), (BaseModel,), {'application': 'seq2seq'})
+
+
+def load_early_weights(model, path):
+    """Loads the weights that bert4keras up to 0.11 saved of a model that was built by the same calls.
+
+    Keras' own `load_weights` goes by the order in each layer, and would take beta for gamma.
+
+    Args:
+        model: Keras model of `build_transformer_model`, layers on top included.
+        path: of the file that `model.save_weights` or `model.save` wrote on Keras 2; needs h5py.
+
+    Raises:
+        CheckpointError: it does not fit; found out before the first weight is changed.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    expected = collections.OrderedDict(
+        (layer.name, [(weight.name, tuple(int(size) for size in weight.shape)) for weight in layer.weights])
+        for layer in layers)
+    arrays = match_weights(read_layers(path), expected, path)
+    backend.set_values(list(zip([weight for layer in layers for weight in layer.weights], arrays)))
 
 
 data_parallel = refused('data_parallel', 'use tf.distribute.MirroredStrategy, or keras.distribution on Keras 3')

@@ -25,7 +25,7 @@ from bert4keras.files import open_regular_file
 from bert4keras.hdf5 import check_hdf5
 from bert4keras.hdf5_structure import check_structure
 
-__all__ = ['TF_WEIGHTS', 'Stored', 'hugging_face_name', 'list_weights', 'read_weight']
+__all__ = ['TF_WEIGHTS', 'Stored', 'hugging_face_name', 'list_weights', 'open_hdf5', 'read_weight']
 
 TF_WEIGHTS = 'tf_model.h5'
 MODELS = ('bert', 'albert')  # how transformers calls the part of a model that is in all of them
@@ -38,11 +38,11 @@ RENAMED = {'predictions.decoder.bias': 'predictions.bias', 'predictions.bias': '
 Stored = collections.namedtuple('Stored', 'dtype shape places is_transposed')
 
 
-def list_weights(path):
-    """{Hugging Face's name: Stored} of an HDF5 file, which stays open.
+def open_hdf5(path):
+    """An h5py.File to read, its structure checked before.
 
     Raises:
-        CheckpointError: it is no HDF5 file of such a model; EnvironmentError where it is damaged.
+        CheckpointError: it is no HDF5 file; EnvironmentError where it is damaged.
     """
     try:
         import h5py
@@ -55,10 +55,20 @@ def list_weights(path):
         check_structure(stream, path)
     file = h5py.File(path, 'r')
     check_hdf5(file, path, os.path.getsize(path))
+    return file
+
+
+def list_weights(path):
+    """{Hugging Face's name: Stored} of an HDF5 file, which stays open.
+
+    Raises:
+        CheckpointError: it is no HDF5 file of such a model; EnvironmentError where it is damaged.
+    """
+    file = open_hdf5(path)
     places = collections.OrderedDict()
 
     def visit(name, found):
-        if isinstance(found, h5py.Dataset):
+        if hasattr(found, 'dtype'):
             places.setdefault(hugging_face_name(native(name)), []).append(found)
 
     file.visititems(visit)
