@@ -213,7 +213,7 @@ class FakeSteps(object):
     """What an IdGenerator asks of a language model of 23 words, which is never run."""
 
     bert = BertModel(dict(CONFIG, **SMALL), application='lm')
-    vocab_size, pad_token_id, positions = 23, 0, 31
+    vocab_size, pad_token_id, positions = 23, 10, 31
 
     def start(self, *_):
         return self
@@ -237,7 +237,7 @@ def test_every_argument_of_a_text_reaches_the_search(monkeypatch):
     assert [call[:1] + call[2:] for call in calls] == [
         ([1, 0], 4, 2.5, 7, 0.75, 11), ([2, 2], 4, 2.5, 7, 0.75, 11), (2, 5, 0.25)]
     assert vars(calls[0][1]) == {'end_token_id': 8, 'max_length': 28, 'min_length': 1, 'no_repeat_ngram': 3,
-                                 'forbidden': [0, 1, 2, 4, 9, 21, 22]}
+                                 'forbidden': [0, 1, 2, 4, 9, 10, 21, 22]}
     assert calls[2][1].end_token_id == 3 and beams == [[u'w1 w2'] * 2] * 2 and [len(ones) for ones in drawn] == [4] * 3
 
 
