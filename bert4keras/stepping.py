@@ -257,8 +257,6 @@ class CachedSteps(Steps):
         self.reading, self.stepping = [cls(bert.config, with_mlm=bert.with_mlm, keep_words=bert.keep_words,
                                            application=bert.application, prefix=bert.prefix, shared=layers)
                                        for cls in (Reading, Stepping)]
-        for part in (self.reading, self.stepping):
-            part.activation = bert.activation
         self.read_texts, self.take_step = [backend.compiled(part.build()) for part in (self.reading, self.stepping)]
 
     def read(self, copies):

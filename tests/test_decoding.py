@@ -26,7 +26,7 @@ END = 3
 # the end and the padding are in other places of a vocabulary that is cut
 KEPT = [5, 2, 3, 17, 7, 8, 9, 11, 12, 13, 0, 4, 19, 22]
 MODELS = {
-    'bert-lm': (CONFIG, dict(application='lm')),
+    'bert-lm': (CONFIG, dict(application='lm', gelu='tanh')),
     'bert-seq2seq': (CONFIG, dict(application='seq2seq', with_mlm='linear', with_pool=True)),
     'bert-keep-words': (CONFIG, dict(application='seq2seq', keep_words=KEPT)),
     'albert': (ALBERT_CONFIG, dict(application='seq2seq')),

@@ -58,7 +58,4 @@ MUTATIONS = [
      'len(token_ids) + limits.max_length > self.steps.positions',
      'len(token_ids) + limits.max_length >= self.steps.positions', IDS),
     ('keep_words is lost', 'stepping.py', "if bert.keep_words is None else len(bert.keep_words)", '', IDS),
-    ('the activation is lost', 'stepping.py', 'part.activation = bert.activation', 'pass', IDS),
-    ('the prefix is lost', 'stepping.py', 'application=bert.application, prefix=bert.prefix,',
-     'application=bert.application,', IDS),
 ]
