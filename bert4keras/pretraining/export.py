@@ -19,7 +19,7 @@ from bert4keras.pretraining.records import encode_example, encode_record, pack_n
 __all__ = ['export_google']
 
 EXPORTED = 'google-%05d.tfrecord'
-ROWS_OF_FILE, ROWS_OF_BATCH = 1 << 14, 1 << 7
+ROWS_OF_FILE, ROWS_OF_BATCH = 1 << 14, 1 << 10
 
 
 def export_google(corpus, output, workers=1, seed=0, copies=1, progress=None, **options):
