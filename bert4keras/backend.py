@@ -182,7 +182,9 @@ class Keras3(object):
 
     def fold(self, step, first, rows):
         """step(... step(step(first, rows at 0), rows at 1) ..., the last rows): tensors of equal first axis."""
-        return kops.scan(lambda carry, row: ((step(carry[0], row),), kops.zeros_like(row[2])), (first,), rows)[0][0]
+        def both(carry, row):  # TensorFlow's wants both to be of one shape
+            return (step(carry, row),) * 2
+        return kops.scan(both, first, rows)[0]
 
     def give_layer(self, model, name, make):
         """Lets `model.get_layer(name)` find what `make()` returns, where scripts run that were written for that."""

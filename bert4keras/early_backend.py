@@ -9,6 +9,8 @@ This belongs to backend.py, which exports all of it. Tensors: B batch, T tokens.
 """
 from __future__ import absolute_import, division, print_function
 
+import warnings
+
 import numpy as np
 
 from bert4keras.which_keras import import_keras
@@ -120,6 +122,10 @@ class _Backend2(object):
 
     symbolic = staticmethod(getattr(keras.backend, 'symbolic', lambda function: function))
 
+    def cumsum(self, x, axis=0):
+        import tensorflow
+        return tensorflow.cumsum(x, axis)
+
     def logsumexp(self, x, axis=None, keepdims=False):
         greatest = keras.backend.max(x, axis=axis, keepdims=True)
         total = keras.backend.sum(keras.backend.exp(x - greatest), axis=axis, keepdims=True)
@@ -152,10 +158,12 @@ def piecewise_linear(t, schedule, from_zero=True):
 def get_all_attributes(something):
     """{name: value} of the attributes of an object that are no methods and do not begin with '_'."""
     found = {}
-    for name in dir(something):
-        value = None if name.startswith('_') else getattr(something, name, None)
-        if value is not None and not callable(value):
-            found[name] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of properties that Keras is going to drop
+        for name in dir(something):
+            value = None if name.startswith('_') else getattr(something, name, None)
+            if value is not None and not callable(value):
+                found[name] = value
     return found
 
 

@@ -247,7 +247,8 @@ class Extended(object):
         if isinstance(self.base, type) and issubclass(self.base, BertEarly):
             return self.base(*args, **dict(kwargs, **more))
         corrected = kwargs.pop('bias_correction', True)  # Keras' own have it always
-        made = self.base(*args, **kwargs)
+        rate = [kwargs.pop(name) for name in ('learning_rate', 'lr') if name in kwargs]  # its name differs
+        made = self.base(*(list(args) or rate), **kwargs)
         return with_settings(made, **(more if corrected else dict(more, bias_correction=False)))
 
 
