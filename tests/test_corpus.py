@@ -332,6 +332,17 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path, text, vocab):
     assert content(output) == before
 
 
+def test_a_run_that_made_no_shard_leaves_no_vocabulary(tmp_path, text, vocab):
+    """The vocabulary beside the shards is the one that they were made with."""
+    other = write(tmp_path / 'other.txt', u'\n'.join(VOCAB + ['d']))
+    with pytest.raises(CorpusError):
+        build(write(tmp_path / 'bad', b'\xff'), other, tmp_path / 'made')
+    write(tmp_path / 'made' / 'spiece.model', b'')
+    build(text, vocab, tmp_path / 'made')
+    build(text, vocab, tmp_path / 'whole')
+    assert content(tmp_path / 'made') == content(tmp_path / 'whole')
+
+
 def test_a_run_goes_on_where_another_one_ended(tmp_path, text, vocab, monkeypatch):
     """What is there is not made again; what was left over of a longer text goes; the bytes are those of one run."""
     build(text, vocab, tmp_path / 'whole')

@@ -95,9 +95,7 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
         os.mkdir(output)
     with lock(output):
         known = _look_at(output, options)
-        for name, path in files:
-            if not os.path.exists(os.path.join(output, name)):
-                copy_file(path, os.path.join(output, name))
+        _copy_vocabulary(files, output)
         lines = Lines()
         shards = _make_shards(read_blocks(paths, lines, block_size), _Shards(output, options, tokenizer), known,
                               workers, progress or (lambda size: None))
@@ -139,6 +137,16 @@ def _digest(files):
         with io.open(path, 'rb') as stream:
             digest.update(name.encode('ascii') + b'\n' + stream.read())
     return digest.hexdigest()
+
+
+def _copy_vocabulary(files, output):
+    """Copies the vocabulary's files; those of another one, left by a run that ended before its first shard, go."""
+    for name in VOCABULARIES:
+        path, copy = dict(files).get(name), os.path.join(output, name)
+        if path is None and os.path.exists(copy):
+            os.remove(copy)
+        elif path is not None and not (os.path.exists(copy) and _digest([(name, copy)]) == _digest([(name, path)])):
+            copy_file(path, copy)
 
 
 def _look_at(output, options):
