@@ -37,6 +37,7 @@ def test_against_what_keras_bert_said(found):
     assert len(found['classify before']) == len(TEXTS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(hasattr(keras, 'ops'), reason='keras-bert does not run on Keras 3')
 def test_against_keras_bert(found, tmp_path):
     """In the same process."""
