@@ -192,7 +192,8 @@ def test_each_line_of_a_fine_tune_in_tensorflow_has_one_that_runs(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     names = {'texts': [u'word1 word2', u'word3', u'word4 word5 word6', u'word7'] * 2,
              'labels': np.array([0, 1, 2, 1] * 2)}
-    exec('from bert4keras.tokenizer_files import load_tokenizer\nfrom bert4keras.bert import BertModel, build_bert_model\n'
+    exec('from bert4keras.tokenizer_files import load_tokenizer\n'
+         'from bert4keras.bert import BertModel, build_bert_model\n'
          'from bert4keras.losses import CrossEntropy\nfrom bert4keras.optimizers import AdamW, WarmupLinear', names)
     for _, line in lines_of_the_readme():
         exec(line, names)

@@ -73,8 +73,9 @@ def list_weights(path):
 
     file.visititems(visit)
     if not any(name.startswith(tuple(model + '.' for model in MODELS)) for name in places):
-        what = ('a whole Keras model, which load_model or `bert4keras convert` opens'
-                if 'model_config' in file.attrs else 'an HDF5 file without the weights of a TFBertModel or TFAlbertModel')
+        what = 'an HDF5 file without the weights of a TFBertModel or TFAlbertModel'
+        if 'model_config' in file.attrs:
+            what = 'a whole Keras model, which load_model or `bert4keras convert` opens'
         raise error(path, 'is not read here: it is ' + what)
     return collections.OrderedDict((name, _stored(path, name, found)) for name, found in places.items())
 

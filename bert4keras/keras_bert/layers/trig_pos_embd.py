@@ -14,11 +14,11 @@ __all__ = ['TrigPosEmbedding']
 
 @backend.register
 class KerasBertTrigPosEmbedding(BertLayer):
-    """The sines and cosines of positions (https://arxiv.org/abs/1706.03762): sin, cos, sin, cos, ... of p / 10000^(2i/E).
+    """The sines and cosines of positions p (https://arxiv.org/abs/1706.03762): by turns, of p / 10000^(2i/E).
 
     Args:
-        mode: 'add' (to the input [B, T, E]), 'concat' (after the input [B, T, D]: [B, T, D + E]), or 'expand' (the input
-            are the positions [B, T], numbers: [B, T, E]).
+        mode: 'add' (to the input [B, T, E]), 'concat' (after the input [B, T, D]: [B, T, D + E]), or 'expand' (the
+            input are the positions [B, T], numbers: [B, T, E]).
         output_dim: int, E; not used in the mode 'add'.
     """
 
