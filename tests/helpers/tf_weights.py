@@ -12,8 +12,8 @@ _BERT = [('encoder/layer_', 'encoder/layer_._'), ('', '')]
 _ALBERT_BLOCK = 'encoder/albert_layer_groups_._0/albert_layers_._0/'
 _ALBERT = [('encoder/transformer/group_0/inner_group_0/' + google, _ALBERT_BLOCK + own) for google, own in [
     ('attention_1/self/', 'attention/'), ('attention_1/output/', 'attention/'),
-    ('LayerNorm_1/', 'full_layer_layer_norm/'), ('LayerNorm/', 'attention/LayerNorm/'), ('ffn_1/intermediate/output/dense/', 'ffn_output/'),
-    ('ffn_1/intermediate/dense/', 'ffn/')]] + [('pooler/dense/', 'pooler/'), ('', '')]
+    ('LayerNorm_1/', 'full_layer_layer_norm/'), ('LayerNorm/', 'attention/LayerNorm/'),
+    ('ffn_1/intermediate/output/dense/', 'ffn_output/'), ('ffn_1/intermediate/dense/', 'ffn/')]] + [('pooler/dense/', 'pooler/'), ('', '')]
 _TABLES = {'embeddings/word_embeddings': 'embeddings/word_embeddings/weight',
            'embeddings/token_type_embeddings': 'embeddings/token_type_embeddings/embeddings',
            'embeddings/position_embeddings': 'embeddings/position_embeddings/embeddings'}
