@@ -153,9 +153,9 @@ class EarlyRandomField(_Layer):
 
     def build(self, input_shape):
         labels = int(input_shape[-1])
-        self._trans = self.weight('trans', (labels, labels), 'glorot_uniform')
-        if self.lr_multiplier != 1:
-            backend.set_values([(self._trans, backend.get_values([self._trans])[0] / self.lr_multiplier)])
+        # glorot_uniform, divided by the multiplier
+        initial = keras.initializers.VarianceScaling(1.0 / self.lr_multiplier ** 2, 'fan_avg', 'uniform')
+        self._trans = self.weight('trans', (labels, labels), initial)
         super(EarlyRandomField, self).build(input_shape)
 
     @property
