@@ -51,7 +51,7 @@ def test_only_the_seam_knows_versions(name):
     text = re.sub(r'"""[\s\S]*?"""', '', source(name))
     for pattern in (r'hasattr\(\s*(keras|kops|tf)\b', r'(keras|tf|tensorflow|jax|torch)\.__version__',
                     r'^\s*(import|from) (keras|tf_keras|tensorflow|jax|torch)\b', r'version_info', r'_KERAS_3',
-                    r'getattr\(\s*(keras|kops|tf)\b', r'keras\.backend\.backend\(', r'TF_KERAS|TF_USE_LEGACY',
+                    r'getattr\(\s*(keras|kops|tf)\b', r'keras\.backend\.backend\(', r'[\'"]TF_KERAS|TF_USE_LEGACY',
                     r'environ.*KERAS_BACKEND', r'Keras [23]\.\d|TensorFlow [12]\.\d'):
         assert not re.search(pattern, text, re.M), (name, pattern)
 
