@@ -59,7 +59,7 @@ class TextError(Bert4KerasError):
 
 
 class CorpusError(Bert4KerasError):
-    """A text, or a file made of it, that pretraining cannot use; says which file, which line or byte, and what to do."""
+    """A text, or a file made of it, that pretraining cannot use; says where in which, and what to do."""
 
 
 def error(path, what, name=None, offset=None):
