@@ -32,12 +32,10 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import os
-import re
 
 from bert4keras import backend, graph
 from bert4keras.backend import keras, set_gelu  # noqa: F401 (scripts of 2019 import it from here)
-from bert4keras.compat import STRINGS
-from bert4keras.early_layers import EARLY_LAYERS, EarlySequenceMask
+from bert4keras.early_model import EarlyModel, EarlyNames, is_albert
 from bert4keras.errors import ConfigError
 from bert4keras.heads import Heads
 from bert4keras.layers import (
@@ -52,7 +50,7 @@ __all__ = ['APPLICATIONS', 'Bert4LM', 'Bert4Seq2seq', 'BertModel', 'EarlyBert', 
            'load_pretrained_model']
 
 
-class BertModel(Heads, OfficialWeights):
+class BertModel(Heads, OfficialWeights, EarlyNames):
     """BERT, or the ALBERT that the config is of, as a Keras model of token ids and segment ids.
 
     Args:
@@ -119,8 +117,7 @@ class BertModel(Heads, OfficialWeights):
         variables = self.begin_loading(check=type(self) in APPLICATIONS.values() and not self.layer_classes)
         inputs = self.inputs()
         self.model = keras.models.Model(inputs, self.run(*inputs[:2]))
-        if 'Sequence-Mask' not in self.layers:  # scripts of 2019 ask the model for it
-            backend.give_layer(self.model, 'Sequence-Mask', lambda: self.sequence_mask(inputs[0]))
+        self.offer_sequence_mask(inputs[0])
         if variables is not None:
             self.load_weights_from_checkpoint(variables)
         return self.model
@@ -170,15 +167,6 @@ class BertModel(Heads, OfficialWeights):
                              % (name, graph.as_call(*before), graph.as_call(cls, arguments)))
         return self.layers[name]
 
-    def layer_name(self, name):
-        """The name in the Keras model of the layer that is called `name` here."""
-        return self.prefix + name
-
-    @property
-    def initializer(self):
-        """What the config says that kernels start from, for layers of yours on top."""
-        return keras.initializers.TruncatedNormal(stddev=self.config['initializer_range'])
-
     def dropout(self, x, name, rate=None):
         """Dropout, at the config's rate for hidden states unless another is given; no layer where it is 0."""
         rate = self.config['hidden_dropout_prob'] if rate is None else rate
@@ -219,19 +207,6 @@ class BertModel(Heads, OfficialWeights):
         """Which position sees which: ids [B, T] -> boolean [B, T or 1, T], True = attend."""
         return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
                           pad_token_id=self.pad_token_id())([token_ids, segment_ids])
-
-    def sequence_mask(self, token_ids):
-        """The layer, called once, whose output is 1.0 where the ids [B, T] are not 0."""
-        is_new = 'Sequence-Mask' not in self.layers
-        layer = self.layer(EarlySequenceMask, 'Sequence-Mask')
-        if is_new:
-            layer(token_ids)
-        return layer
-
-    def pad_token_id(self):
-        """The id of padding in this model's vocabulary."""
-        pad = self.config['pad_token_id']
-        return pad if self.keep_words is None else self.keep_words.tolist().index(pad)
 
     def transformer_block(self, x, mask, index):
         """Block `index`, from 0: x [B, T, D] under the mask -> [B, T, D]."""
@@ -287,13 +262,6 @@ class BertModel(Heads, OfficialWeights):
             outputs.append(self.task(pooled if self.head == 'classification' else x))
         return outputs if len(outputs) > 1 else (outputs + [x])[0]
 
-    def first_difference(self):
-        """Where `self.model` differs from the plain BERT of its config, as words; None if nowhere."""
-        plain = BertModel(self.config, self.with_pool, self.with_nsp, self.with_mlm, self.keep_words,
-                          application=self.application, prefix=self.prefix, head=self.head)
-        plain.activation = self.activation
-        return graph.first_difference(self.model, plain)
-
 
 class Bert4LM(BertModel):
     """BERT as a left-to-right language model: no position sees what comes after it."""
@@ -307,48 +275,11 @@ class Bert4Seq2seq(BertModel):
     application = 'seq2seq'
 
 
-class EarlyBert(BertModel):
-    """What scripts of bert4keras 0.1 to 0.11 build: the same outputs, with what they look for in the model.
-
-    Keras masks from the token ids, see early_layers.py, a layer Sequence-Mask, and ids as floats where that Keras wants
-    them in products with a loss.
-
-    Args:
-        from_zero: whether blocks are called Transformer-0-..., ..., an ALBERT's Transformer-..., as from 0.3 on.
-        sequence_length: int, T, or None for any.
-        config and others: see BertModel.
-    """
-
-    layer_classes = EARLY_LAYERS
-
-    def __init__(self, config, from_zero=True, sequence_length=None, **options):
-        super(EarlyBert, self).__init__(config, **options)
-        self.from_zero, self.sequence_length = from_zero, sequence_length
-
-    def layer_name(self, name):
-        found = re.match(r'Encoder-(\d+)-(.*)', name) if self.from_zero else None
-        if found is None:
-            return self.prefix + name
-        number = '' if self.family.shares_blocks else '%d-' % (int(found.group(1)) - 1)
-        return '%sTransformer-%s%s' % (self.prefix, number, found.group(2))
-
-    def inputs(self):
-        return [keras.layers.Input(shape=(self.sequence_length,), dtype=backend.EARLY_IDS_DTYPE,
-                                   name=self.layer_name(name)) for name in ('Input-Token', 'Input-Segment')]
-
-    def attention_mask(self, token_ids, segment_ids):
-        is_token = self.layer(EarlySequenceMask, 'Sequence-Mask')(token_ids)
-        return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
-                          pad_token_id=self.pad_token_id())([token_ids, segment_ids, is_token])
-
-    def first_difference(self):
-        plain = EarlyBert(self.config, self.from_zero, with_pool=self.with_pool, with_nsp=self.with_nsp,
-                          with_mlm=self.with_mlm, keep_words=self.keep_words, application=self.application,
-                          prefix=self.prefix)
-        plain.activation = self.activation
-        return graph.first_difference(self.model, plain)
+class EarlyBert(EarlyModel, BertModel):
+    """What scripts of bert4keras 0.1 to 0.11 build: the same outputs, with what they look for in the model."""
 
 
+BertModel.plain_class, EarlyBert.plain_class = BertModel, EarlyBert
 APPLICATIONS = {cls.application: cls for cls in (BertModel, Bert4LM, Bert4Seq2seq)}
 
 
@@ -375,10 +306,8 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
     Raises:
         ConfigError, CheckpointError: both are ValueErrors; they name file, thing and remedy.
     """
-    if isinstance(model, STRINGS):
-        if model not in ('bert', 'albert'):
-            raise ConfigError("model must be a class, 'bert' or 'albert', not %r" % (model,))
-        model, albert = EarlyBert, albert if albert is not None else model == 'albert'
+    if not isinstance(model, (type, type(None))):
+        model, albert = EarlyBert, is_albert(model, albert)
     if application != 'encoder':
         options['application'] = application
     bert = (model or APPLICATIONS.get(application, BertModel))(

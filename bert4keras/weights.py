@@ -30,7 +30,7 @@ VOCABULARY_VARIABLES = ('bert/embeddings/word_embeddings', 'cls/predictions/outp
 
 
 class OfficialWeights(object):
-    """The part of `BertModel` that loads and saves; it needs `config`, `keep_words`, `model` and `variable_names`."""
+    """The part of `BertModel` that loads and saves; it needs its attributes, and `plain_class`."""
 
     def variable_names(self):
         """OrderedDict: layer name -> Google's names of the variables that are its weights, in order.
@@ -46,6 +46,22 @@ class OfficialWeights(object):
         return collections.OrderedDict(
             (self.layers[name].name if name in self.layers else self.layer_name(name), variables)
             for name, variables in names.items())
+
+    def pad_token_id(self):
+        """The id of padding in this model's vocabulary."""
+        pad = self.config['pad_token_id']
+        return pad if self.keep_words is None else self.keep_words.tolist().index(pad)
+
+    def plain_options(self):
+        """The arguments that make the same model of `plain_class`, where nothing was changed."""
+        return {name: getattr(self, name) for name in (
+            'with_pool', 'with_nsp', 'with_mlm', 'keep_words', 'application', 'prefix', 'head')}
+
+    def first_difference(self):
+        """Where `self.model` differs from the plain BERT of its config, as words; None if nowhere."""
+        plain = self.plain_class(self.config, **self.plain_options())
+        plain.activation = self.activation
+        return graph.first_difference(self.model, plain)
 
     def _weights(self):
         """Pairs (Keras variable, Google's name of it, ".T" for transposed) of the built model."""

@@ -21,7 +21,7 @@ ORDER = (
     ('which_keras', 'early_backend', 'backend', 'batching', 'model_file', 'parallel', 'reference', 'release', 'search',
      'task_layers', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
-    ('early_layers',),
+    ('early_layers', 'early_model'),
     ('graph', 'heads', 'losses'),
     ('weights',),
     ('bert',),

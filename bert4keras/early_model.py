@@ -1,0 +1,88 @@
+# -*- coding: utf-8 -*-
+"""What scripts of bert4keras 0.1 to 0.11 look for in a model: its layers' names, Keras masks, `initializer`.
+
+Two mixins: `EarlyNames` is in every BertModel, `EarlyModel` is what makes `bert.EarlyBert` of one. Shapes: B batch,
+T tokens.
+"""
+from __future__ import absolute_import, division, print_function
+
+import re
+
+from bert4keras import backend
+from bert4keras.backend import keras
+from bert4keras.early_layers import EARLY_LAYERS, EarlySequenceMask
+from bert4keras.errors import ConfigError
+from bert4keras.layers import BertAttentionMask
+
+__all__ = ['EarlyModel', 'EarlyNames', 'is_albert']
+
+
+def is_albert(model, albert=None):
+    """What `build_bert_model(model='bert' or 'albert')` of 0.3 to 0.6 says of `albert`, which wins."""
+    if model not in ('bert', 'albert'):
+        raise ConfigError("model must be a class, 'bert' or 'albert', not %r" % (model,))
+    return model == 'albert' if albert is None else albert
+
+
+class EarlyNames(object):
+    """The part of `BertModel` that scripts ask for; it needs `config`, `prefix`, `layer`, `layers` and `model`."""
+
+    @property
+    def initializer(self):
+        """What the config says that kernels start from, for layers of yours on top."""
+        return keras.initializers.TruncatedNormal(stddev=self.config['initializer_range'])
+
+    def layer_name(self, name):
+        """The name in the Keras model of the layer that is called `name` here."""
+        return self.prefix + name
+
+    def offer_sequence_mask(self, token_ids):
+        """Lets `model.get_layer('Sequence-Mask')` find that layer, called on the ids [B, T], where it is not there."""
+        if 'Sequence-Mask' not in self.layers:
+            backend.give_layer(self.model, 'Sequence-Mask', lambda: self.sequence_mask(token_ids))
+
+    def sequence_mask(self, token_ids):
+        """The layer, called once, whose output is 1.0 where the ids [B, T] are not 0."""
+        is_new = 'Sequence-Mask' not in self.layers
+        layer = self.layer(EarlySequenceMask, 'Sequence-Mask')
+        if is_new:
+            layer(token_ids)
+        return layer
+
+
+class EarlyModel(object):
+    """The part of `bert.EarlyBert` that is before BertModel.
+
+    Keras masks from the token ids, see early_layers.py, a layer Sequence-Mask, and ids as floats where that Keras wants
+    them in products with a loss.
+
+    Args:
+        from_zero: whether blocks are called Transformer-0-..., ..., an ALBERT's Transformer-..., as from 0.3 on.
+        sequence_length: int, T, or None for any.
+        config and others: see BertModel.
+    """
+
+    layer_classes = EARLY_LAYERS
+
+    def __init__(self, config, from_zero=True, sequence_length=None, **options):
+        super(EarlyModel, self).__init__(config, **options)
+        self.from_zero, self.sequence_length = from_zero, sequence_length
+
+    def layer_name(self, name):
+        found = re.match(r'Encoder-(\d+)-(.*)', name) if self.from_zero else None
+        if found is None:
+            return self.prefix + name
+        number = '' if self.family.shares_blocks else '%d-' % (int(found.group(1)) - 1)
+        return '%sTransformer-%s%s' % (self.prefix, number, found.group(2))
+
+    def inputs(self):
+        return [keras.layers.Input(shape=(self.sequence_length,), dtype=backend.EARLY_IDS_DTYPE,
+                                   name=self.layer_name(name)) for name in ('Input-Token', 'Input-Segment')]
+
+    def attention_mask(self, token_ids, segment_ids):
+        is_token = self.layer(EarlySequenceMask, 'Sequence-Mask')(token_ids)
+        return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
+                          pad_token_id=self.pad_token_id())([token_ids, segment_ids, is_token])
+
+    def plain_options(self):
+        return dict(super(EarlyModel, self).plain_options(), from_zero=self.from_zero)
