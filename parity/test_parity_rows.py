@@ -193,6 +193,14 @@ def test_each_peer_says_which_package_is_missing(monkeypatch):
         peers.require('torch')
 
 
+def test_the_release_with_our_name_is_looked_for_beside_the_packages(monkeypatch, tmp_path):
+    """The version of the peer bert4keras is never that of our own package."""
+    monkeypatch.setattr(results, 'EARLY', str(tmp_path))
+    assert results.version('bert4keras') is None
+    (tmp_path / 'bert4keras-0.11.5.dist-info').mkdir()
+    assert results.version('bert4keras') == '0.11.5'
+
+
 def test_the_hash_of_the_source_covers_what_the_numbers_depend_on(tmp_path):
     """A module that is new counts by itself, in a folder as well; what cannot change a number does not."""
     for name in ('bert4keras/bert.py', 'bert4keras/release/variables.py', 'bert4keras/cli.py', 'bert4keras/demo.txt',

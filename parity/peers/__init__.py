@@ -34,6 +34,7 @@ class Peer(collections.namedtuple('Peer', 'name title packages')):
 
 PEERS = collections.OrderedDict((peer.name, peer) for peer in [
     Peer('keras_bert', 'keras-bert', ('keras-bert',)),
+    Peer('early', 'bert4keras', ('bert4keras',)),
     Peer('google', "Google's BERT", ('bert-tensorflow', 'albert-tensorflow')),
     Peer('hugging_face', 'transformers', ('transformers', 'torch')),
     Peer('keras_hub', 'KerasHub', ('keras-hub',)),
