@@ -1174,6 +1174,7 @@ def saving_process(code, *arguments):
                             stdout=subprocess.PIPE)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == 'nt', reason='this system has no signals')
 def test_kill_at_any_moment_leaves_whole_or_absent(folder):
     """Fifteen processes killed while they overwrite a checkpoint never leave a mixture."""
@@ -1193,6 +1194,7 @@ for version in range(1 << 20):
         assert is_whole_or_absent(prefix)
 
 
+@pytest.mark.slow
 def test_kill_between_any_two_steps(folder):
     """Ended before or after each step that renames or links, the destination is whole or absent."""
     prefix = os.path.join(folder, 'm')

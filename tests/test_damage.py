@@ -12,6 +12,7 @@ from tests.helpers import damage, hostile
 pytestmark = pytest.mark.engine_free
 
 
+@pytest.mark.slow
 def test_damage_is_an_error_of_ours_or_changes_nothing():
     """400 damaged releases: our errors with the file's name, or equality; nothing else."""
     counts, failures = damage.run(400, seed=1)
@@ -20,6 +21,7 @@ def test_damage_is_an_error_of_ours_or_changes_nothing():
     assert sum(count for (_, outcome), count in counts.items() if outcome == 'error') > 200
 
 
+@pytest.mark.slow
 def test_the_script_sees_what_it_looks_for(monkeypatch):
     """With the checksums ignored, damage loads silently, and the script says so."""
     from bert4keras.release import checkpoint

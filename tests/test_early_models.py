@@ -45,6 +45,7 @@ def test_names_masks_and_numbers(release):
     assert bert.first_difference() is None
 
 
+@pytest.mark.slow
 def test_the_first_name(release):
     """load_pretrained_model has Encoder-1-... and probabilities for seq2seq; UniLM has the same by its later name."""
     model = load_pretrained_model(*paths(release), seq2seq=True, keep_words=[0, 1, 2, 3, 9, 8, 7, 6, 5, 4])
@@ -58,6 +59,7 @@ def test_the_first_name(release):
         assert is_close(one.predict_on_batch(IDS), told)
 
 
+@pytest.mark.slow
 def test_a_shared_block_has_no_number(tmp_path):
     """An ALBERT's layers are Transformer-...; a config that says no family is one, if model='albert'."""
     config, _ = make_release(tmp_path, config=ALBERT_CONFIG, num_hidden_layers=2)
@@ -70,6 +72,7 @@ def test_a_shared_block_has_no_number(tmp_path):
     assert 'Transformer-FeedForward-Norm' in names and 'Embedding-Mapping' in names
 
 
+@pytest.mark.slow
 def test_options_are_fields_of_the_config(release):
     """dropout_rate, fields by their names, a fixed length; None leaves one alone."""
     bert = models.build_transformer_model(
@@ -93,6 +96,7 @@ def test_what_is_refused_says_what_to_use(release, options, said):
         models.data_parallel(None)
 
 
+@pytest.mark.slow
 def test_functions_of_the_early_backend():
     """Lines between points, entries of rows, masked sequences, and losses of then, by literal numbers."""
     values = [float(K.eval(backend.piecewise_linear(t, {4: 1, 8: 0.5}))) for t in (0, 2, 4, 6, 8, 20)]

@@ -135,6 +135,7 @@ def test_extended_adam_follows_its_formula(model, name):
     assert np.abs(found[-1] - found[0]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_wrappers_of_the_first_releases(model):
     """Keras' Adam goes on with Keras' epsilon, in both orders of two wrappers; LAMB is Adam with both extensions."""
     first = train.GradientAccumulation(
@@ -152,6 +153,7 @@ def test_wrappers_of_the_first_releases(model):
     assert np.abs(scaling - expected(lamb)[:2]).max() <= 2e-6
 
 
+@pytest.mark.slow
 def test_sgd_of_keras_with_decay(model):
     """Momentum of Nesterov as Keras has it; the decay is no part of the velocity."""
     base = keras.optimizers.SGD
@@ -166,6 +168,7 @@ def test_sgd_of_keras_with_decay(model):
     assert np.abs(found[-1] - np.concatenate([weight.ravel() for weight in weights])).max() <= 2e-6
 
 
+@pytest.mark.slow
 def test_averages_and_saving(model, tmp_path):
     """apply_ema_weights gives the averages, reset_old_weights the weights; a saved model goes on as if it had not."""
     optimizer = optimizers.extend_with_exponential_moving_average(

@@ -48,6 +48,7 @@ def write(path, model, whole=False):
         group.attrs['layer_names1'] = np.array(names[half:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('whole', [False, True])
 def test_weights_go_by_layer_and_name(tmp_path, whole):
     """Outputs of the model that was saved, betas and gammas told apart, a layer of another name by its place."""
@@ -62,6 +63,7 @@ def test_weights_go_by_layer_and_name(tmp_path, whole):
         assert np.abs(one - other)[IDS[0] > 0].max() <= 1e-6
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_named_before_anything_changes(tmp_path):
     """Another shape, another layer, and a file of another kind are errors; the model keeps its weights."""
     path, model = str(tmp_path / 'best_model.weights'), build(4, 'tags')

@@ -28,7 +28,7 @@ class Maskable(keras.layers.Layer):
         return input_shape
 
 
-@pytest.mark.parametrize('multiplier', [1, 3])
+@pytest.mark.parametrize('multiplier', [3, pytest.param(1, marks=pytest.mark.slow)])
 def test_crf_against_all_sequences(multiplier):
     """Loss = -log p by every sequence of labels there is, padding left out; accuracy by the highest score."""
     scores = SCORES.copy()
@@ -55,7 +55,7 @@ def test_crf_against_all_sequences(multiplier):
     assert abs(K.eval(crf.dense_accuracy(*constants)) - right / 6) <= 1e-6
 
 
-@pytest.mark.parametrize('hidden', [None, 4])
+@pytest.mark.parametrize('hidden', [4, pytest.param(None, marks=pytest.mark.slow)])
 def test_conditional_norm(hidden):
     """Scale and shift plus what the condition's maps give, which are 0 at first; its config makes it again."""
     x, condition = keras.layers.Input((None, 5)), keras.layers.Input((2,))
