@@ -31,9 +31,9 @@ WITHOUT = ('**/__init__.py', 'bert4keras/batching.py', 'bert4keras/cli.py', 'ber
            'bert4keras/losses.py', 'bert4keras/models.py', 'bert4keras/optimizers/**.py', 'bert4keras/parallel.py',
            'bert4keras/pretraining/**.py', 'bert4keras/search.py', 'bert4keras/snippets.py', 'bert4keras/stepping.py',
            'bert4keras/tokenizer*.py', 'bert4keras/train.py', 'bert4keras/utils.py', 'parity/copy_checkout.py',
-           'parity/keras_bert_own_tests.py', 'parity/mutat**.py', 'parity/report.py', 'parity/rows.py',
-           'parity/test_parity_keras_bert_dropin.py', 'parity/test_parity_optimizers.py', 'parity/test_parity_rows.py',
-           'parity/*tokenizer.py')
+           'parity/keras_bert_clients.py', 'parity/keras_bert_own_tests.py', 'parity/mutat**.py', 'parity/report.py',
+           'parity/rows.py', 'parity/test_parity_keras_bert_clients.py', 'parity/test_parity_keras_bert_dropin.py',
+           'parity/test_parity_optimizers.py', 'parity/test_parity_rows.py', 'parity/*tokenizer.py')
 KINDS = ('hidden', 'heads', 'gradient', '10 SGD steps', '10 Adam steps')
 SHOWN = {'tensorflow', 'tensorflow-cpu', 'tf_keras', 'keras', 'jax', 'torch', 'numpy'}.union(
     *[peer.packages[:1] for peer in PEERS.values()])

@@ -30,8 +30,9 @@ def compare(found, expected):
         check('keras-bert client ' + name, one, other, 2e-5)
 
 
+@pytest.mark.slow
 def test_against_what_keras_bert_said(found):
-    """On every row: keras-bert 0.89 on tf.keras 2.15, recorded."""
+    """On Keras 3 too: keras-bert 0.89 on tf.keras 2.15, recorded."""
     with np.load(RECORDED) as recorded:
         compare(found, dict(recorded))
     assert len(found['classify before']) == len(TEXTS)

@@ -155,19 +155,19 @@ if sys.version_info >= (3,):  # CI itself runs on a new Python
         monkeypatch.setenv('BERT4KERAS_RESULTS', str(tmp_path))
         monkeypatch.setenv('BERT4KERAS_OFFICIAL', '/official')
         run = subprocess.run([sys.executable, os.path.join(rows.ROOT, '.ci', 'schedule.py'), str(tox), str(tmp_path),
-                              'x.whl', 'keras231-tf22', 'tfkeras-tf22', 'tfkeras-tf20'], stdout=subprocess.PIPE)
+                              'x.whl', 'keras231-tf115', 'tfkeras-tf115', 'tfkeras-tf20'], stdout=subprocess.PIPE)
         output = run.stdout.decode('utf-8')
         assert run.returncode == 1 and 'keras3' not in output
         lines = {line.split()[0]: line for line in output.splitlines() if ' passed ' in line}
-        assert sorted(lines) == ['keras231-tf22', 'tfkeras-tf20', 'tfkeras-tf22']
-        assert ' 7 passed    0 skipped   0 failed' in lines['tfkeras-tf22']
+        assert sorted(lines) == ['keras231-tf115', 'tfkeras-tf115', 'tfkeras-tf20']
+        assert ' 7 passed    0 skipped   0 failed' in lines['tfkeras-tf115']
         assert [row for row, line in lines.items() if line.endswith('FAILED')] == ['tfkeras-tf20']
         assert 'tfkeras-tf20 ran with -- tests parity -m not engine_free and nothing' in output
-        assert 'keras231-tf22 ran with' not in output
-        folder = tmp_path / 'keras231-tf22'
-        assert (folder / 'keras231-tf22.log').read_text() == 'keras231-tf22 ran with  and /official\n'
-        assert (folder / 'tfkeras-tf22.log').read_text() == (
-            'tfkeras-tf22 ran with -- tests parity -m not engine_free and nothing\n')
+        assert 'keras231-tf115 ran with' not in output
+        folder = tmp_path / 'keras231-tf115'
+        assert (folder / 'keras231-tf115.log').read_text() == 'keras231-tf115 ran with  and /official\n'
+        assert (folder / 'tfkeras-tf115.log').read_text() == (
+            'tfkeras-tf115 ran with -- tests parity -m not engine_free and nothing\n')
 
 
 @pytest.mark.parametrize('reason, pins, expected', [
