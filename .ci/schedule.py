@@ -18,7 +18,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIMIT = 20 * 60  # seconds a row, its environment included
+LIMIT = 40 * 60  # seconds a row, its environment included, with two others beside it
 printing = threading.Lock()
 
 
