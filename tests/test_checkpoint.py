@@ -1124,22 +1124,36 @@ def test_processes_that_save_to_one_path(folder):
     assert is_whole_or_absent(prefix) and sorted(os.listdir(folder)) == ['m' + DATA, 'm.index']
 
 
+def replace_with_the_same_number(path, content):
+    """Replaces a file by one of the same moment and, where the system uses it again at once, of the same number."""
+    number = os.stat(path).st_ino
+    os.remove(path)
+    for candidate in ['%s.%d' % (path, index) for index in range(64)]:
+        with io.open(candidate, 'wb') as stream:
+            stream.write(content)
+        if os.stat(candidate).st_ino == number:
+            break
+    os.rename(candidate, path)
+    os.utime(path, (1, 1))
+
+
 def test_a_file_that_replaces_another_is_not_taken_for_it(folder, monkeypatch):
     """Written in the same moment, and with the number that the system may use again: what is read is of one file."""
-    prefix, looks = os.path.join(folder, 'm'), []
-    save_checkpoint(prefix, {u'x': np.full(5, 1, 'float32')})
+    prefix, other, looks = os.path.join(folder, 'm'), os.path.join(folder, 'other'), []
+    for path, value in ((prefix, 1), (other, 2)):
+        save_checkpoint(path, {u'x': np.full(5, value, 'float32')})
     os.utime(prefix + '.index', (1, 1))
+    read_index = checkpoint.read_index
 
     def read_and_replace(path):
         found = read_index(path)
         looks.append(path)
         if len(looks) == 1:
-            os.remove(path)
-            save_checkpoint(prefix, {u'x': np.full(5, 2, 'float32')})
-            os.utime(path, (1, 1))
+            os.rename(other + DATA, prefix + DATA)
+            with io.open(other + '.index', 'rb') as stream:
+                replace_with_the_same_number(path, stream.read())
         return found
 
-    read_index = checkpoint.read_index
     monkeypatch.setattr(checkpoint, 'read_index', read_and_replace)
     assert open_checkpoint(prefix)['x'].tolist() == [2] * 5 and len(looks) == 2
 
