@@ -212,7 +212,7 @@ class ViterbiDecoder(object):
         starts, ends: lists of the labels that may come first and last; None for all.
 
     Attributes:
-        trans: may be assigned anew, such as after each epoch.
+        trans: may be assigned again, such as after each epoch.
     """
 
     def __init__(self, trans, starts=None, ends=None):

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """Scripts in the manner of keras-bert's best-known users, run on keras-bert and on the drop-in.
 
-    python -m parity.keras_bert_clients     records what keras-bert says, for the Kerases that it does not run on
+    python -m parity.keras_bert_clients     records what keras-bert says, for Keras versions that it does not run on
 
 Each is a function of the package, the directory of a release and its vocabulary, and returns arrays by name.
 """

@@ -81,6 +81,7 @@ def attention_of_keras_bert(model, layer):
     return keras.backend.get_value(layer.attention)
 
 
+@pytest.mark.slow
 def test_attention_layers_show_what_they_attend_to():
     """`layer.attention` is keras-bert's: the same axes and numbers, 0 at padding."""
     peer, model = build(seq_len=9, training=False)
@@ -92,6 +93,7 @@ def test_attention_layers_show_what_they_attend_to():
     check('keras-bert attention', real_positions(found, IDS), real_positions(expected, IDS), 1e-5)
 
 
+@pytest.mark.slow
 def test_a_fine_tune_is_reproduced_step_by_step():
     """The masked loss of MLM and NSP, 8 steps of plain SGD, no dropout: the same loss at each."""
     models = build(seq_len=9, dropout_rate=0.0)
@@ -129,6 +131,7 @@ def test_a_transformer_that_it_saves_opens(tmp_path):
     check('keras-bert transformer h5', real_positions(one, decoded), real_positions(other, decoded), 1e-5)
 
 
+@pytest.mark.slow
 def test_our_weights_go_back_by_checkpoint(release, tmp_path):
     """Changed here, written as a TensorFlow checkpoint, read by keras-bert: the same outputs."""
     directory, config = release
@@ -172,6 +175,7 @@ def test_adam_warmup_step_by_step(arguments):
 WORDS = ['word%d' % number for number in range(90)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layers, many', [
     (1, [{}, {'poolings': 'POOL_NSP', 'batch_size': 1}, {'cut_embed': False}]),
     (2, [{'poolings': ['POOL_MAX', 'POOL_NSP', 'POOL_AVE'], 'batch_size': 5}])])

@@ -124,6 +124,7 @@ def test_a_shorter_model_takes_the_first_positions(release, pretraining):
         keras_bert.load_model_weights_from_checkpoint(model, dict(config, max_position_embeddings=6), paths(release)[1])
 
 
+@pytest.mark.slow
 def test_a_model_whose_last_blocks_were_cut_off_loads(release):
     """What lies behind the blocks that are there is left out, as people shorten BERTs."""
     inputs, output = get_model(99, 17, 9, 32, 1, 4, 37, training=False)
@@ -276,6 +277,7 @@ def attention_of_three(states, weights, heads, visible, activation=lambda x: x):
     return activation(np.concatenate(outputs, -1).dot(weights[6]) + weights[7])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('history_only', [False, True])
 def test_attention_on_queries_keys_and_values(history_only):
     """Of several lengths and sizes; the Keras mask of the keys counts; `history_only` hides what follows."""
@@ -302,6 +304,7 @@ def test_attention_on_queries_keys_and_values(history_only):
     assert again.history_only is history_only and again.activation == attention.activation
 
 
+@pytest.mark.slow
 def test_attention_without_biases():
     """Four kernels, and nothing added."""
     x = keras.layers.Input(shape=(3, 4))
@@ -316,6 +319,7 @@ def test_attention_without_biases():
     assert not type(layer).from_config(layer.get_config()).use_bias
 
 
+@pytest.mark.slow
 def test_trigonometric_positions():
     """sin and cos of p / 10000 ** (2i / E) by turns: added, after the input, and of given positions."""
     TrigPosEmbedding = get_custom_objects()['TrigPosEmbedding']
@@ -336,6 +340,7 @@ def test_trigonometric_positions():
             TrigPosEmbedding(**options)
 
 
+@pytest.mark.slow
 def test_a_layer_heeds_its_initializer_and_regularizer():
     """Those of keras-bert's arguments that no model of its own gives, by the weight's name."""
     inputs = keras.layers.Input(shape=(6,))
@@ -375,6 +380,7 @@ def test_weights_have_keras_berts_names():
         + [('MLM-Sim', 'bias')] + [(name, weight) for name in ('NSP-Dense', 'NSP') for weight in ('kernel', 'bias')])
 
 
+@pytest.mark.slow
 def test_get_encoders():
     """Blocks on any tensor and its Keras mask are those of a model with the same weights."""
     inputs, output = get_model(13, 5, 5, 4, 2, 2, 6, training=False, dropout_rate=0.1, attention_activation='relu')
@@ -395,6 +401,7 @@ def test_get_encoders():
     assert np.abs(blocks.predict(hidden) - expected)[ids != 0].max() < 1e-6
 
 
+@pytest.mark.slow
 def test_task_embedding():
     """The task's vector is added to every position; task 0 adds nothing with mask_zero."""
     x, task = keras.layers.Input(shape=(5, 4)), keras.layers.Input(shape=(1,))
@@ -484,6 +491,7 @@ def save_as_keras_bert(path, weights):
     assert not left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('change, said', [
     (('"mask_zero": true', '"mask_zero": false'), 'layer Embedding-Token has mask_zero = False, not True'),
     (('"activation": "linear"', '"activation": "relu"'), "layer Encoder-1-MultiHeadSelfAttention has activation = '"),
@@ -668,8 +676,9 @@ def test_load_vocabulary(tmp_path):
 TEXTS = [u'word1 word2', u'', u'word%d ' % 3 * 11, (u'word4 word5', u'word6'), u'word7 zz', u'word8 word9 word1'] * 3
 
 
-@pytest.mark.parametrize('poolings', [[keras_bert.POOL_MAX, keras_bert.POOL_NSP, keras_bert.POOL_AVE]] + [
-    pytest.param(pooling, marks=pytest.mark.slow) for pooling in (None, keras_bert.POOL_NSP)])
+@pytest.mark.slow
+@pytest.mark.parametrize('poolings', [[keras_bert.POOL_MAX, keras_bert.POOL_NSP, keras_bert.POOL_AVE],
+                                      None, keras_bert.POOL_NSP])
 def test_extract_embeddings(release, poolings):
     """Each text's vectors, in the caller's order, are those that it gets alone; in a few batches."""
     model = load_trained_model_from_checkpoint(*paths(release), seq_len=None)
@@ -845,6 +854,7 @@ def test_the_old_names_of_weights_decay():
         optimizer.choose(['NSP/kernel', 'NSP/bias'])
 
 
+@pytest.mark.slow
 def test_adam_warmup_of_an_embedding():
     """A gradient of rows, some of them twice, is one of the whole table; other rows stay."""
     inputs = keras.layers.Input(shape=(3,))
@@ -1032,7 +1042,6 @@ class SpanLoss(keras.layers.Layer):
         return (input_shape[0][0],)
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_script_of_span_extraction_with_only_the_import_changed(letters):
     """get_model(training=False), everything trainable, a loss masked by the ids: it finds the spans."""

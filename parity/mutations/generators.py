@@ -15,7 +15,7 @@ MUTATIONS = [
      '-(-len(self.rows) // batch_size)'),
     ('max_length is lost in processes', 'generators.py', 'encode_texts, tokenizer, max_length=max_length)',
      'encode_texts, tokenizer)'),
-    ('updates begin anew in each epoch', 'generators.py', '(self.epoch * len(self) + index) // self.accumulate',
+    ('updates begin again in each epoch', 'generators.py', '(self.epoch * len(self) + index) // self.accumulate',
      'self.epoch * len(self) + index // self.accumulate'),
     ('the smaller batch weighs as much', 'generators.py', 'len(inputs[0]) * share', 'self.batch_size * share'),
     ('padding is of the first class', 'generators.py', "np.full((len(labels), width, 1), NO_LABEL, 'int32')",

@@ -1,6 +1,5 @@
 # -*- coding: utf-8 -*-
-"""TrigPosEmbedding of keras-pos-embd, which no BERT has, for files of models that were built around one.
-"""
+"""TrigPosEmbedding of keras-pos-embd, which no BERT has, for files of models that were built around one."""
 from __future__ import absolute_import, division, print_function
 
 import math
