@@ -19,26 +19,34 @@ MAX_TOKENS = 1 << 16  # of a text that is not to be cut; no model has as many po
 logger = logging.getLogger(__name__)
 
 
-def encode_texts(tokenizer, texts, max_length=None):
+def encode_texts(tokenizer, texts, max_length=None, prompt=''):
     """Tokenizes texts.
 
     Args:
         tokenizer: has `encode(text, second_text, max_length=...)`, which returns token ids and segment ids.
         texts: iterable of strings, or of pairs of strings.
         max_length: None, or the number of tokens that longer texts are cut to.
+        prompt: string to put before each text.
 
     Returns:
         list of (token ids, segment ids, whether the text was cut). Of a text without a max_length there are at most
         MAX_TOKENS + 1, which `check_rows` refuses.
 
     Raises:
-        TypeError: one string instead of many.
+        TypeError: one string instead of many. TextError: something else than a string among them.
     """
     if isinstance(texts, (bytes,) + STRINGS):
         raise TypeError('texts must be a list of strings, not one string')
     rows = []
-    for text in texts:
-        parts = text if isinstance(text, (tuple, list)) else (text,)
+    for index, text in enumerate(texts):
+        parts = tuple(text) if isinstance(text, (tuple, list)) else (text,)
+        for part in parts:
+            if not isinstance(part, (bytes,) + STRINGS):
+                raise TextError(index, 'is %s, and no string; leave it out, or give an empty text'
+                                % ('missing (None)' if part is None else 'of the type ' + type(part).__name__))
+        if prompt:
+            text = parts[0].decode('utf-8') if isinstance(parts[0], bytes) else parts[0]
+            parts = (prompt + text,) + parts[1:]
         token_ids, segment_ids = tokenizer.encode(*parts, max_length=max(MAX_TOKENS, max_length or 0) + 1)
         is_cut = max_length is not None and len(token_ids) > max_length
         if is_cut:

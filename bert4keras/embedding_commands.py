@@ -35,18 +35,19 @@ def embed(args):
 
 
 def embed_texts(texts, args):
-    """`snippets.embed` by the command line's arguments; its errors name a text as the user gave it."""
-    model, tokenizer = load_model(args.model)
-    from bert4keras import snippets
+    """`Embedder.encode` by the command line's arguments; its errors name a text as the user gave it."""
+    embedder = load_embedder(args.model, args.pooling)
+    from bert4keras.errors import TextError
     try:
         with progress_bar(len(texts)) as progress:
-            vectors = snippets.embed(model, tokenizer, texts, args.pooling, args.batch_size, args.max_length,
-                                     progress)
-    except snippets.TextError as error:
+            return finite(embedder.encode(
+                texts, prompt_name=args.prompt_name, prompt=args.prompt, dimensions=args.dimensions,
+                normalized=args.normalize, batch_size=args.batch_size, max_length=args.max_length, progress=progress),
+                args.model)
+    except TextError as error:
         name = 'TEXT' if args.input is None else '%s, line' % args.input
         what = error.what.replace('max_length=', '--max-length ')  # as it is called here
         raise ValueError('%s %d %s' % (name, error.index + 1, what))
-    return snippets.normalize(finite(vectors, args.model)) if args.normalize else finite(vectors, args.model)
 
 
 def finite(vectors, path):
@@ -63,15 +64,14 @@ def demo(args):
     corpus, queries = read_shipped('demo_corpus.txt'), args.texts or read_shipped('demo_queries.txt')
     say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
     clock = [time.time()]
-    model, tokenizer = load_model(path)
-    from bert4keras import backend, snippets
+    embedder = load_embedder(path)
+    from bert4keras import backend
     clock.append(time.time())
     # all in one batch: an engine that compiles does it once
-    vectors = finite(snippets.embed(model, tokenizer, corpus, batch_size=len(corpus)), path)
-    sentences = snippets.normalize(vectors)  # [N, D]
+    sentences = finite(embedder.encode(corpus, normalized=True, batch_size=len(corpus)), path)  # [N, D]
     clock.append(time.time())
     for query in queries:
-        vector = snippets.normalize(finite(snippets.embed(model, tokenizer, [query]), path))[0]  # [D]
+        vector = finite(embedder.encode([query], normalized=True), path)[0]  # [D]
         clock.append(time.time())
         scores = sentences.dot(vector)  # [N], cosines
         say('\n' + textwrap.fill(query, 79))
@@ -86,15 +86,11 @@ def demo(args):
     say('Now yours  bert4keras demo "How do I get better at Spanish?"')
 
 
-def load_model(path):
-    """MODEL -> (the encoder, its tokenizer); what can be wrong with the files is found first."""
-    from bert4keras.release.directory import find_release
-    from bert4keras.tokenizer_files import load_tokenizer
-    release = find_release(path)
-    tokenizer = load_tokenizer(release)
+def load_embedder(path, pooling=None):
+    """MODEL -> its Embedder; what can be wrong with the files is found first."""
+    from bert4keras.embedding import Embedder
     quiet_engines()
-    from bert4keras.bert import build_bert_model
-    return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
+    return Embedder(path, pooling)
 
 
 def find_demo_weights():
@@ -120,6 +116,17 @@ def output_path(text):
     return text
 
 
+POOLINGS = ('mean', 'cls', 'max', 'mean_sqrt_len', 'weightedmean', 'lasttoken')  # embedding's, which needs NumPy
+
+
+def poolings(text):
+    """An argument that names poolings."""
+    if not set(text.split('+')) <= set(POOLINGS):
+        raise argparse.ArgumentTypeError('%s is none of %s, nor several of them joined by +'
+                                         % (text, ', '.join(POOLINGS)))
+    return text
+
+
 def add_commands(add):
     """Adds these commands to the parser, by cli.py's `add`."""
     argument = add(demo, 'find sentences by what they mean, with real trained weights',
@@ -136,10 +143,16 @@ def add_commands(add):
     argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin')
     argument('--output', metavar='FILE', type=output_path, help='file.npy, a float32 array [texts, hidden size], '
              'or file.jsonl; by default JSON lines to stdout')
-    argument('--pooling', choices=['mean', 'cls', 'max'], default='mean',
-             help='how the vectors of the tokens become one (default: %(default)s)')
-    argument('--normalize', action='store_true', help='scale every vector to length 1')
-    argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default a text '
-             'that is too long for the model is an error')
+    argument('--pooling', metavar='HOW', type=poolings, help='how the vectors of the tokens become one: %s; or '
+             'several, put end to end: cls+mean (default: as a directory of sentence-transformers says, else mean)'
+             % ', '.join(POOLINGS))
+    argument('--normalize', action='store_true', help='scale every vector to length 1, as many directories say')
+    argument('--dimensions', metavar='N', type=positive, help='keep the first N numbers of a vector (Matryoshka), of '
+             'length 1 again where the directory says so')
+    argument('--prompt-name', metavar='NAME', help="which of the directory's prompts goes before each text; by default "
+             'the one that the directory says, if any')
+    argument('--prompt', metavar='TEXT', help='a prompt of your own; "" for none')
+    argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default to what the '
+             'directory says, and where it says nothing a text that is too long for the model is an error')
     argument('--batch-size', metavar='N', type=positive, default=32,
              help='texts to compute at a time (default: %(default)s)')

@@ -301,10 +301,23 @@ def _overridden(table, fields, data, settings):
     return arguments
 
 
+def _bert_normalizer(data):
+    """The fields of the BertNormalizer, before which sentence-transformers' do_lower_case puts a Lowercase."""
+    normalizer = data.get('normalizer', dict)
+    steps = normalizer.get('normalizers')
+    if normalizer.get('type') == 'Sequence' and isinstance(steps, list) and len(steps) == 2:
+        data.expect('normalizer', steps[0], {'type': 'Lowercase'})
+        normalizer = data.get(0, dict, within={0: steps[1]})
+        if normalizer.get('strip_accents') is None:  # which follows its own setting
+            normalizer = dict(normalizer, strip_accents=normalizer.get('lowercase', True))
+        normalizer = dict(normalizer, lowercase=True)
+    data.expect('normalizer', normalizer.get('type'), 'BertNormalizer')
+    return normalizer
+
+
 def _word_piece(data, settings, vocab, added, names, ids):
     """The HubTokenizer of a tokenizer.json."""
-    model, normalizer = data.fields['model'], data.get('normalizer', dict)
-    data.expect('normalizer', normalizer.get('type'), 'BertNormalizer')
+    model, normalizer = data.fields['model'], _bert_normalizer(data)
     data.expect('normalizer with clean_text', normalizer.get('clean_text', True), True)
     data.expect('pre_tokenizer', data.fields.get('pre_tokenizer'), {'type': 'BertPreTokenizer'})
     names['token_unk'] = data.get('unk_token', TEXT, within=model)

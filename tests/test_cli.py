@@ -16,6 +16,7 @@ import pytest
 
 from bert4keras import __version__, backend, cli, commands, embedding_commands, layers, snippets, terminal
 from bert4keras.bert import build_bert_model
+from bert4keras.embedding import encoder
 from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
 from tests.helpers.releases import make_release
@@ -41,9 +42,12 @@ def fresh_graph():
 @pytest.fixture
 def run(capfd, monkeypatch, models):
     """A function that runs a command line in this process; returns (exit code, stdout, stderr)."""
-    load_model = embedding_commands.load_model
-    monkeypatch.setattr(embedding_commands, 'load_model',
-                        lambda path: models.get(path) or models.setdefault(path, load_model(path)))
+    load_model = encoder.load_model
+
+    def load_once(release, lowercase=False):
+        path = os.path.dirname(release.config_path)
+        return models.get(path) or models.setdefault(path, load_model(release, lowercase))
+    monkeypatch.setattr(encoder, 'load_model', load_once)
 
     def run(*argv):
         capfd.readouterr()
@@ -171,8 +175,7 @@ def test_texts_may_stand_anywhere():
 
 def test_pooling_choices_are_those_of_embed():
     """The parser repeats them, in order not to import NumPy."""
-    assert "{%s}" % ','.join(snippets.POOLINGS) in cli.build_parser().parse_args.__self__._subparsers \
-        ._group_actions[0].choices['embed'].format_help()
+    assert embedding_commands.POOLINGS == snippets.POOLINGS
 
 
 # ------------------------------------------------------------------ embed
@@ -386,15 +389,15 @@ def test_numbers_that_are_not_finite_are_an_error(run, release_with_nan, argv):
 
 def test_a_missing_engine_is_an_error_with_the_remedy(run, release, monkeypatch):
     """So is anything else that cannot be imported; a message of many lines becomes one."""
-    def fail(path):
+    def fail(release, lowercase):
         raise ImportError('no Keras\n  install one of ...\n')
-    monkeypatch.setattr(embedding_commands, 'load_model', fail)
+    monkeypatch.setattr(encoder, 'load_model', fail)
     assert run('embed', release[0], 'a') == (2, '', 'bert4keras: error: no Keras install one of ...\n')
 
 
 def test_a_defect_keeps_its_traceback(run, release, monkeypatch):
     """What a user cannot have caused is not dressed up as an error of theirs."""
-    monkeypatch.setattr(embedding_commands, 'load_model', lambda path: {}['no such key'])
+    monkeypatch.setattr(encoder, 'load_model', lambda release, lowercase: {}['no such key'])
     with pytest.raises(KeyError):
         run('embed', release[0], 'a')
 
@@ -413,11 +416,11 @@ def test_files_are_found_wrong_before_the_engine_starts(release):
 SLEEP = '''
 import sys, time
 from bert4keras import cli, embedding_commands, terminal
-def load_model(path):
+def load_embedder(path, pooling):
     terminal.say('ready')
     for _ in range(600):  # a signal that comes just before a sleep begins does not end it
         time.sleep(0.1)
-embedding_commands.load_model = load_model
+embedding_commands.load_embedder = load_embedder
 sys.exit(cli.main())
 '''
 

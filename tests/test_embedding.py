@@ -54,6 +54,14 @@ class FakeTokenizer(object):
         return (first + second)[:max_length], ([0] * len(first) + [1] * len(second))[:max_length]
 
 
+def pooled_one_by_one(hidden, pooling):
+    """What a pooling makes of the hidden states [T, D] of one text without padding."""
+    weights = np.arange(1, len(hidden) + 1)
+    return {'mean': hidden.mean(axis=0), 'cls': hidden[0], 'max': hidden.max(axis=0), 'lasttoken': hidden[-1],
+            'mean_sqrt_len': hidden.sum(axis=0) / len(hidden) ** 0.5,
+            'weightedmean': np.average(hidden, axis=0, weights=weights)}[pooling]
+
+
 def to_text(ids):
     """The text that FakeTokenizer turns into these ids."""
     return ' '.join(str(number) for number in ids)
@@ -69,7 +77,7 @@ def test_any_texts_in_any_order_are_pooled_as_numpy_does_one_by_one(rows, batch_
     for ids, vector in zip(rows, result):
         ids = np.array(ids)
         hidden = np.stack([ids, np.arange(len(ids)), 0 * ids, -ids], axis=-1)
-        expected = {'mean': hidden.mean(axis=0), 'cls': hidden[0], 'max': hidden.max(axis=0)}[pooling]
+        expected = pooled_one_by_one(hidden, pooling)
         np.testing.assert_allclose(vector, expected, rtol=1e-6)
 
 
@@ -137,8 +145,9 @@ def test_a_text_of_exactly_as_many_tokens_as_positions_is_taken_whole(pooling):
     texts = [to_text(range(1, 20)), '5', to_text(range(1, 21))]
     result = embed(model, FakeTokenizer(), texts, pooling, max_length=19)
     assert [batch.shape for batch in model.batches] == [(3, 19)]
-    expected = {'mean': [10, 9], 'cls': [1, 0], 'max': [19, 18]}[pooling]
-    assert result[[0, 2], :2].tolist() == [expected, expected]
+    expected = {'mean': [10, 9], 'cls': [1, 0], 'max': [19, 18], 'lasttoken': [19, 18], 'weightedmean': [13, 12],
+                'mean_sqrt_len': [190 / 19 ** 0.5, 171 / 19 ** 0.5]}[pooling]
+    np.testing.assert_allclose(result[[0, 2], :2], [expected, expected], rtol=1e-6)
     assert np.array_equal(embed(model, FakeTokenizer(), texts[:1], pooling), result[:1])
 
 
@@ -215,7 +224,8 @@ def test_a_real_model_gives_each_text_what_it_gives_that_text_alone(release):
     for index, text in enumerate(texts):
         token_ids, segment_ids = [np.array([ids], 'int32') for ids in tokenizer.encode(text)]
         hidden = np.asarray(model.predict_on_batch([token_ids, segment_ids]))[0]  # [T, D]
-        for pooling, expected in (('mean', hidden.mean(axis=0)), ('cls', hidden[0]), ('max', hidden.max(axis=0))):
-            assert np.abs(results[pooling][index] - expected).max() < TOLERANCE
+        for pooling in POOLINGS:
+            expected = pooled_one_by_one(hidden, pooling)
+            assert np.abs(results[pooling][index] - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
             assert np.abs(results[pooling][index]
                           - embed(model, tokenizer, [text], pooling)[0]).max() < TOLERANCE

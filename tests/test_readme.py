@@ -3,6 +3,7 @@
 from __future__ import absolute_import, division, print_function
 
 import io
+import json
 import os
 import re
 
@@ -17,19 +18,34 @@ def readme(name='README.md'):
         return stream.read()
 
 
+def make_sentence_model(directory):
+    """Writes a release with what sentence-transformers has around one."""
+    os.makedirs(os.path.join(directory, '1_Pooling'))
+    make_release(directory, num_hidden_layers=1, vocab=VOCABULARY)
+    modules = [{'idx': index, 'name': str(index), 'path': path, 'type': 'sentence_transformers.models.' + name}
+               for index, (path, name) in enumerate([('', 'Transformer'), ('1_Pooling', 'Pooling'),
+                                                     ('2_Normalize', 'Normalize')])]
+    for name, value in (('modules.json', modules), ('1_Pooling/config.json', {'pooling_mode': 'cls'}),
+                        ('config_sentence_transformers.json', {'prompts': {'query': 'word1 '}})):
+        with io.open(os.path.join(directory, name), 'w', encoding='utf-8') as stream:
+            stream.write(u'%s' % json.dumps(value))
+
+
 def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
     """Every python block, one after the other in one namespace, its own assertions included."""
     directory = os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12')
     os.mkdir(directory)
     make_release(directory, num_hidden_layers=1, vocab=VOCABULARY)
+    make_sentence_model(os.path.join(str(tmp_path), 'bge-small-en-v1.5'))
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
-    assert len(blocks) == 13
+    assert len(blocks) == 14
     namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)
     assert namespace['hidden'].shape[::2] == (2, 32)
     assert os.path.exists('fine-tuned.ckpt.index')
+    assert namespace['scores'].shape == (1, 2) and namespace['small'].shape == (1, 16)
 
 
 def test_the_two_commands_stand_first_and_are_one_line_each():

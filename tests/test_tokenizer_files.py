@@ -107,6 +107,19 @@ def test_the_normalizer_decides(tmpdir, normalizer, tokens):
     assert tokens_of(tokenizer, '\xc4 A stra\xdfe \u4e2d\u56fd') == tokens
 
 
+@pytest.mark.parametrize('normalizer, tokens', [
+    ({'lowercase': False}, '\xe4 a'), ({'lowercase': True}, 'a a'), ({'lowercase': False, 'strip_accents': True}, 'a a')])
+def test_lower_casing_may_come_first(tmpdir, normalizer, tokens):
+    """A Lowercase before the rest, which sentence-transformers' do_lower_case writes, leaves accents to the rest."""
+    data = word_piece(normalizer)
+    data['normalizer'] = {'type': 'Sequence', 'normalizers': [{'type': 'Lowercase'}, data['normalizer']]}
+    assert tokens_of(load_tokenizer(write(tmpdir, tokenizer=data)), '\xc4 A') == tokens
+    for steps in ([{'type': 'Lowercase'}, 5], [{'type': 'NFC'}, data['normalizer']['normalizers'][1]]):
+        data['normalizer']['normalizers'] = steps
+        with pytest.raises(VocabularyError):
+            load_tokenizer(write(tmpdir, tokenizer=data))
+
+
 @pytest.mark.parametrize('settings, text, tokens', [
     ({}, '\xe4 A stra\xdfe', 'a a stra\xdfe'), ({'do_lower_case': False}, '\xe4 A', '\xe4 A'),
     ({'strip_accents': False}, '\xc4 A', '\xe4 a'), ({'tokenize_chinese_chars': False}, '\u4e2d\u56fd', '\u4e2d\u56fd'),

@@ -26,7 +26,7 @@ MUTATIONS = [
     ('--gelu ignored by fill-mask', 'cli.py', 'top=args.top, gelu=args.gelu)', 'top=args.top)', GELU),
     ('--top ignored by fill-mask', 'cli.py', 'top=args.top, gelu=args.gelu)', 'gelu=args.gelu)', GELU),
     ('verify is always content', 'cli.py', 'return 1 if off else 0', 'return 0', 'tests/test_cli.py -k right_or_wrong'),
-    ('--pooling ignored by embed', 'embedding_commands.py', 'args.pooling, args.batch_size', "'mean', args.batch_size",
+    ('--pooling ignored by embed', 'embedding_commands.py', 'load_embedder(args.model, args.pooling)', 'load_embedder(args.model)',
      'tests/test_cli.py -k options_reach'),
     ('fill_mask ignores the GELU', 'decoding.py', 'with_mlm=True, gelu=gelu)', 'with_mlm=True)', FILL),
     ('as many tokens as positions cannot be filled', 'decoding.py', "if len(tokens) > config['max",

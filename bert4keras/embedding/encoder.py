@@ -1,0 +1,239 @@
+# -*- coding: utf-8 -*-
+"""Texts to one vector each, by a model and a tokenizer, or as the directory of a model says.
+
+Needs NumPy only, until an Embedder is made; a model that is handed in brings its engine.
+Shapes: N texts, B batch, T tokens, D hidden.
+"""
+from __future__ import absolute_import, division, print_function
+
+import logging
+import os
+
+import numpy as np
+
+from bert4keras.batching import check_rows, compute_by_length, encode_texts, padded_length
+from bert4keras.compat import STRINGS, fspath
+from bert4keras.embedding.directory import read_sentence_model, width_of
+from bert4keras.embedding.pooling import SIMILARITIES, normalize, parse_pooling, pool
+from bert4keras.errors import ConfigError, TextError
+
+__all__ = ['Embedder', 'embed']
+
+logger = logging.getLogger(__name__)
+
+
+def embed(model, tokenizer=None, texts=None, pooling=None, batch_size=32, max_length=None, progress=None):
+    """Turns texts into one vector each.
+
+    Texts of similar length are computed together, to keep padding small, and batches come in few
+    shapes, because JAX compiles once for each shape.
+
+    Args:
+        model: the path of a model's directory, or an `Embedder`: `embed('my_model', texts)` gives the vectors that
+            the directory says, see `Embedder`. Or the encoder that `build_bert_model` returns: [token ids, segment
+            ids], int [B, T], to the last hidden states [B, T, D].
+        tokenizer: with an encoder, a `Tokenizer` or `SpTokenizer` with the vocabulary of the model.
+        texts: iterable of strings.
+        pooling: over a text's tokens, [CLS] and [SEP] included and padding excluded: a name in `POOLINGS`, or several,
+            see `parse_pooling`; None for what the directory says, and with an encoder for 'mean'.
+        batch_size: int, B; with fewer texts than that, B is their number.
+        max_length: None, or the number of tokens that longer texts are cut to, special ones included;
+            how many were cut is logged as a warning.
+        progress: None, or a function to call after each batch with the number of its texts, such as
+            the `update` of a tqdm bar.
+
+    Returns:
+        float32 array [N, D], in the order of `texts`.
+
+    Raises:
+        TextError (a ValueError): a text is no string, is longer than the model's position table, or has token ids
+            that the model's vocabulary lacks. Found before anything is computed.
+        ValueError: an argument out of range, or a model that is no encoder. TypeError: no strings.
+    """
+    if isinstance(model, Embedder) or isinstance(fspath(model), (bytes,) + STRINGS):
+        if texts is None:
+            tokenizer, texts = None, tokenizer
+        if tokenizer is not None or pooling is not None and isinstance(model, Embedder):
+            raise ValueError('a directory brings its tokenizer, and an Embedder its pooling, too: leave them out')
+        embedder = model if isinstance(model, Embedder) else Embedder(model, pooling)
+        return embedder.encode(texts, batch_size=batch_size, max_length=max_length, progress=progress)
+    if pooling is None:
+        _warn_about_directory(tokenizer)
+    poolings = parse_pooling(pooling or 'mean')
+    return _compute(model, tokenizer, texts, poolings, batch_size, max_length, progress)
+
+
+class Embedder(object):
+    """Texts to vectors, as the directory of a model says.
+
+    Of a directory of sentence-transformers the vectors are that library's: what modules.json names is done (pooling,
+    Dense, Normalize), texts are cut to the length that is said there, and prompts go before them. Of any other release
+    they are means over the tokens.
+
+    Args:
+        path: of the directory; or a release, see `release.directory.find_release`.
+        pooling: None for what the directory says, else see `parse_pooling`; another one than its own is logged.
+
+    Attributes:
+        model, tokenizer: the encoder, a Keras model, and its tokenizer.
+        poolings: tuple of names in POOLINGS.
+        prompts, default_prompt: {name: text}, and the name of the one that is used unasked, or None.
+        max_length: int, the number of tokens that texts are cut to; None where a longer text is an error.
+        dimensions: int, how many numbers a vector has unasked.
+        similarity_name: 'cosine', 'dot', 'euclidean' or 'manhattan'.
+
+    Raises:
+        ConfigError, CheckpointError, VocabularyError (ValueErrors): a file is missing or wrong, or asks for what is
+            not built. ValueError: an unknown pooling.
+    """
+
+    def __init__(self, path, pooling=None):
+        says = read_sentence_model(path)
+        self.poolings = says.poolings if pooling is None else parse_pooling(pooling)
+        self._width = width_of(says, self.poolings)
+        if says.says and self.poolings != says.poolings:
+            logger.warning('%s: pooling by %s, as asked; the directory says %s', says.path, '+'.join(self.poolings),
+                           '+'.join(says.poolings))
+        self.path, self._says = says.path, says
+        self.prompts, self.default_prompt = dict(says.prompts), says.default_prompt
+        self.similarity_name = says.similarity
+        self.dimensions = min(says.dimensions or self._width, self._width)
+        self.model, self.tokenizer = load_model(says.release, says.lowercase)
+        self.max_length = self._length() if says.says else None
+
+    def _length(self):
+        """The number of tokens that the directory cuts texts to; no more than the model has positions."""
+        found = [self._says.max_length or self.tokenizer.model_max_length, _positions_of(self.model)]
+        return min(length for length in found if length is not None)
+
+    def encode(self, texts, prompt_name=None, prompt=None, dimensions=None, normalized=False, batch_size=32,
+               max_length=None, progress=None):
+        """Turns texts into vectors.
+
+        Args:
+            texts: iterable of strings.
+            prompt_name: the name of the prompt in `prompts` to put before each text; None for the default one.
+            prompt: the prompt itself, instead of a name; '' for none.
+            dimensions: int, the first so many numbers of each vector are kept, for models that are trained for that
+                (Matryoshka); where the directory ends in a Normalize, their length is 1 again.
+            normalized: whether vectors get length 1, whatever the directory says.
+            batch_size, max_length, progress: see `embed`; max_length None is for `self.max_length`.
+
+        Returns:
+            float32 array [N, dimensions], in the order of `texts`.
+
+        Raises:
+            TextError (a ValueError): see `embed`. ValueError: an argument out of range, or an unknown prompt.
+        """
+        if dimensions is not None and not 1 <= dimensions <= self._width:
+            raise ValueError('dimensions must be from 1 to %d, what %s has; not %r'
+                             % (self._width, self.path, dimensions))
+        max_length = self.max_length if max_length is None else max_length
+        prompt = self._find_prompt(prompt_name, prompt)
+        skipped = 0
+        if prompt and not self._says.include_prompt:
+            skipped = len(self.tokenizer.encode(prompt, max_length=max_length)[0]) - 1  # [SEP] is none of it
+        vectors = _compute(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
+                           skipped)
+        for module in self._says.modules:
+            vectors = module(vectors)
+        again = dimensions is not None and self._says.modules[-1:] == (normalize,)
+        vectors = vectors[:, :dimensions or self.dimensions]
+        return np.ascontiguousarray(normalize(vectors) if normalized or again else vectors)
+
+    def _find_prompt(self, name, prompt):
+        """The text to put before each text."""
+        if prompt is not None:
+            if name is not None:
+                raise ValueError('give the prompt, or its name: one of the two')
+            return prompt
+        name = self.default_prompt if name is None else name
+        if name is not None and name not in self.prompts:
+            raise ValueError('%s has no prompt called %s; it has: %s'
+                             % (self.path, name, ', '.join(sorted(self.prompts)) or 'none'))
+        return '' if name is None else self.prompts[name]
+
+    def similarity(self, first, second):
+        """How similar vectors are, by the function that the directory names; larger is more similar.
+
+        Args:
+            first, second: float arrays [N, D] and [M, D], from `encode`.
+
+        Returns:
+            float array [N, M]: cosines; or dot products; or Euclidean or Manhattan distances, negative.
+        """
+        return SIMILARITIES[self.similarity_name](np.asarray(first), np.asarray(second))
+
+
+def load_model(release, lowercase=False):
+    """Builds an encoder and its tokenizer; what can be wrong with the files is found before Keras starts.
+
+    Args:
+        release: a `release.directory.Release`.
+        lowercase: True lower-cases texts, whatever the tokenizer's files say; accents are as they say.
+
+    Returns:
+        (Keras model, tokenizer).
+    """
+    from bert4keras.tokenizer_files import load_tokenizer
+    tokenizer = load_tokenizer(release)
+    if lowercase and tokenizer._case_sensitive:
+        if getattr(tokenizer, '_strip_accents', False) is None:  # which follows the other setting
+            tokenizer._strip_accents = False
+        tokenizer._case_sensitive = False
+    from bert4keras.bert import build_bert_model
+    return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
+
+
+def _warn_about_directory(tokenizer):
+    """Says so if the tokenizer is of a directory whose vectors are others than those of a mean over the tokens."""
+    path = fspath(getattr(tokenizer, '_path', None))
+    directory = os.path.dirname(path) if isinstance(path, (bytes,) + STRINGS) else None
+    if directory is None or not os.path.exists(os.path.join(directory, 'modules.json')):
+        return
+    try:
+        says = read_sentence_model(directory)
+    except ValueError as error:
+        return logger.warning('pooling by mean, whatever the directory says: %s', error)
+    if says.poolings != ('mean',) or any(module is not normalize for module in says.modules):
+        logger.warning('pooling by mean, but %s says otherwise (%s%s); embed(%r, texts) does what it says',
+                       directory, '+'.join(says.poolings),
+                       ''.join(', then %s' % (module.path if module is not normalize else 'length 1')
+                               for module in says.modules), directory)
+
+
+def _layers_of(model):
+    return {layer.name: layer for layer in model.layers}
+
+
+def _positions_of(model):
+    return _layers_of(model)['Embedding-Position'].max_position_embeddings
+
+
+def _compute(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0):
+    """The pooled vectors of texts with a prompt, float32 [N, D * poolings]; see `embed` and `pool`."""
+    if batch_size < 1:
+        raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
+    layers = _layers_of(model)
+    if (not isinstance(model.output_shape, tuple) or len(model.output_shape) != 3
+            or {'MLM-Proba', 'Classifier', 'Span'} & set(layers)):
+        raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp, with_mlm '
+                         'and head')
+    positions = _positions_of(model)
+    rows = check_rows(encode_texts(tokenizer, texts, max_length, prompt), max_length, positions,
+                      layers['Embedding-Token'].vocab_size)
+    for index, (token_ids, _) in enumerate(rows):
+        if len(token_ids) <= skipped:
+            raise TextError(index, 'has no token besides those of the prompt, which the model leaves out; let the '
+                            'prompt end in a space')
+    # a subclass may have a mask of its own; 0 is [PAD] in every official release
+    pad_token_id = getattr(layers.get('Attention-Mask'), 'pad_token_id', 0)
+    batch_size = min(batch_size, len(rows))
+
+    def compute(inputs, lengths):
+        hidden = np.asarray(model.predict_on_batch(inputs))  # [B, T, D]
+        return pool(hidden[:len(lengths)].astype('float32'), lengths, poolings, skipped)
+
+    vectors = compute_by_length(rows, compute, lambda width: batch_size,
+                                lambda length: padded_length(length, positions), pad_token_id, progress)
+    return np.array(vectors, dtype='float32').reshape(len(rows), len(poolings) * int(model.output_shape[-1]))

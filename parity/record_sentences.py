@@ -1,0 +1,101 @@
+# -*- coding: utf-8 -*-
+"""Records directories that sentence-transformers saves, and its vectors: parity/recorded/sentence-transformers.npz.
+
+    python -m parity.record_sentences      where sentence-transformers is installed (6.2.0; no Keras is needed)
+
+The file has, of each directory, its small files as they were written, and what `encode` gave. The weights are those of
+one random BERT, so they are there once. tests/test_sentence_models.py reads it on every row.
+"""
+from __future__ import absolute_import, division, print_function
+
+import importlib
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PATH = os.path.join(HERE, 'recorded', 'sentence-transformers.npz')
+WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ':', 'query', 'passage', 'wo', '##rd'] + \
+    ['word%d' % i for i in range(89)]
+TEXTS = [u'word1', u'', u'Word5 WORD6 word7 unknown', u'word3 word9 ' * 7, u'word2 word4 word8 word16 word32',
+         u'w\xf6rd11 word12 : [SEP] word13']
+WEIGHTS = 'model.safetensors'
+
+
+def cases(models):
+    """{name: (modules after the Transformer, arguments of SentenceTransformer, [arguments of encode])}."""
+    Pooling, Dense, Normalize = models.Pooling, models.Dense, models.Normalize
+    nn = importlib.import_module('torch').nn
+    plain = [{}]
+    found = {name: ([Pooling(8, name)], {}, plain)
+             for name in ('mean', 'cls', 'max', 'mean_sqrt_len_tokens', 'weightedmean', 'lasttoken')}
+    found['dense'] = ([Pooling(8, ('mean', 'cls', 'max')), Dense(24, 7), Normalize()],
+                      {'similarity_fn_name': 'dot'},
+                      plain + [{'truncate_dim': 3, 'normalize_embeddings': True}])
+    found['residual'] = ([Pooling(8, 'cls'), Dense(8, 8, bias=False, activation_function=nn.GELU(), use_residual=True),
+                          Dense(8, 5, activation_function=nn.Identity(), use_residual=True)],
+                         {'similarity_fn_name': 'manhattan'}, plain + [{'normalize_embeddings': True}])
+    prompts = {'prompts': {'query': 'query: ', 'passage': 'passage word2: '}, 'default_prompt_name': 'query'}
+    asked = plain + [{'prompt_name': 'passage'}, {'prompt': 'word7 '}, {'prompt': ''}]
+    found['prompts'] = ([Pooling(8, ('cls', 'max', 'mean', 'weightedmean'), include_prompt=False)],
+                        dict(prompts, similarity_fn_name='euclidean'), asked)
+    found['prompts-pooled'] = ([Pooling(8, 'mean'), Normalize()], prompts, asked[:2])
+    found['truncated'] = ([Pooling(8, 'mean'), Normalize()], {'truncate_dim': 5}, plain)
+    return found
+
+
+def make_base(directory, transformers, torch):
+    """Writes a random BERT of odd sizes, whose vectors are of order 1, and its tokenizer."""
+    torch.manual_seed(5)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=13,
+        max_position_embeddings=21, initializer_range=0.35, layer_norm_eps=1e-7)
+    transformers.BertModel(config).save_pretrained(directory)
+    transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(directory)
+
+
+def record(directory, sentence_transformers):
+    """The arrays of all cases, whose directories are made in `directory`."""
+    models = importlib.import_module('sentence_transformers.models')
+    arrays = {'texts': np.array(TEXTS)}
+    for name, (modules, arguments, asked) in sorted(cases(models).items()):
+        transformer = models.Transformer(os.path.join(directory, 'base'))
+        if name == 'cls':
+            transformer.max_seq_length = 9
+        path = os.path.join(directory, name)
+        sentence_transformers.SentenceTransformer(modules=[transformer] + modules, **arguments).save(path)
+        model = sentence_transformers.SentenceTransformer(path)  # what is saved is what counts
+        for number, each in enumerate(asked):
+            arrays['%s/vectors/%d' % (name, number)] = model.encode(TEXTS, convert_to_numpy=True, **each)
+            arrays['%s/asked/%d' % (name, number)] = np.array(repr(sorted(each.items())))
+        vectors = arrays['%s/vectors/0' % name]
+        arrays['%s/similarity' % name] = model.similarity(vectors[:2], vectors).numpy()
+        for folder, _, files in os.walk(path):
+            for file_name in files:
+                place = os.path.relpath(os.path.join(folder, file_name), path)
+                if file_name == 'README.md' or name != 'mean' and place == WEIGHTS:
+                    continue
+                with open(os.path.join(folder, file_name), 'rb') as stream:
+                    arrays['%s/files/%s' % (name, place)] = np.frombuffer(stream.read(), 'uint8')
+    return arrays
+
+
+def main():
+    """Makes the directories and writes the file."""
+    transformers, torch, sentence_transformers = [
+        importlib.import_module(name) for name in ('transformers', 'torch', 'sentence_transformers')]
+    directory = tempfile.mkdtemp()
+    try:
+        make_base(os.path.join(directory, 'base'), transformers, torch)
+        arrays = record(directory, sentence_transformers)
+    finally:
+        shutil.rmtree(directory)
+    np.savez_compressed(PATH, versions=np.array('sentence-transformers %s, transformers %s, torch %s' % (
+        sentence_transformers.__version__, transformers.__version__, torch.__version__)), **arrays)
+    print('%s: %d arrays, %d bytes' % (PATH, len(arrays), os.path.getsize(PATH)))
+
+
+if __name__ == '__main__':
+    main()
