@@ -21,9 +21,10 @@ from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
            'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe',
-           'dtype_name', 'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'give_layer',
-           'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register',
+           'dtype_name', 'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group',
+           'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register',
            'register_mask_operations', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
+           'with_loss',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
            'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',
@@ -180,14 +181,15 @@ class Keras3(object):
         """Adds a loss, a scalar, in the call of a layer with these inputs."""
         layer.add_loss(loss)
 
+    def with_loss(self, model, loss, by_a_layer):
+        """A model with a symbolic tensor as its loss: `model`, or what `by_a_layer()` returns, where one is needed."""
+        return by_a_layer()
+
     def fold(self, step, first, rows):
         """step(... step(step(first, rows at 0), rows at 1) ..., the last rows): tensors of equal first axis."""
         def both(carry, row):  # TensorFlow's wants both to be of one shape
             return (step(carry, row),) * 2
         return kops.scan(both, first, rows)[0]
-
-    def give_layer(self, model, name, make):
-        """Lets `model.get_layer(name)` find what `make()` returns, where scripts run that were written for that."""
 
     def in_batch(self, arrays):
         """Several arrays as one part of a generator's batch."""
@@ -258,15 +260,12 @@ class Keras2(object):
     def add_loss(self, layer, loss, inputs):
         layer.add_loss(loss, inputs=inputs)
 
+    def with_loss(self, model, loss, by_a_layer):
+        model.add_loss(loss)
+        return model
+
     def fold(self, step, first, rows):
         return tf.scan(step, rows, initializer=first)[-1]
-
-    def give_layer(self, model, name, make):
-        find = model.get_layer
-
-        def get_layer(*args, **kwargs):
-            return make() if (args or [kwargs.get('name')])[0] == name else find(*args, **kwargs)
-        model.get_layer = get_layer
 
     def in_batch(self, arrays):  # Keras 2.3 and TensorFlow 1 take lists only, TensorFlow 2.0 tuples only
         return list(arrays) if keras.__name__ == 'keras' or tf.__version__ < '2' else tuple(arrays)
@@ -299,7 +298,7 @@ register_mask_operations = _seam.register_mask_operations
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled
-add_loss, fold, give_layer = _seam.add_loss, _seam.fold, _seam.give_layer
+add_loss, fold, with_loss = _seam.add_loss, _seam.fold, _seam.with_loss
 
 
 def _aligned_zeros(shape, dtype):

@@ -40,7 +40,7 @@ from bert4keras.errors import ConfigError
 from bert4keras.heads import Heads
 from bert4keras.layers import (
     BertAttentionMask, BertDense, BertFeedForward, BertLayer, BertLayerNorm, BertPositionEmbedding,
-    BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding)
+    BertSegmentEmbedding, BertSelfAttention, BertSequenceMask, BertTokenEmbedding)
 from bert4keras.release.config import activation_name, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of
@@ -117,7 +117,6 @@ class BertModel(Heads, OfficialWeights, EarlyNames):
         variables = self.begin_loading(check=type(self) in APPLICATIONS.values() and not self.layer_classes)
         inputs = self.inputs()
         self.model = keras.models.Model(inputs, self.run(*inputs[:2]))
-        self.offer_sequence_mask(inputs[0])
         if variables is not None:
             self.load_weights_from_checkpoint(variables)
         return self.model
@@ -205,8 +204,9 @@ class BertModel(Heads, OfficialWeights, EarlyNames):
 
     def attention_mask(self, token_ids, segment_ids):
         """Which position sees which: ids [B, T] -> boolean [B, T or 1, T], True = attend."""
+        is_token = self.layer(BertSequenceMask, 'Sequence-Mask', pad_token_id=self.pad_token_id())(token_ids)
         return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
-                          pad_token_id=self.pad_token_id())([token_ids, segment_ids])
+                          pad_token_id=self.pad_token_id())([token_ids, segment_ids, is_token])
 
     def transformer_block(self, x, mask, index):
         """Block `index`, from 0: x [B, T, D] under the mask -> [B, T, D]."""

@@ -23,12 +23,17 @@ is_tf_keras = keras.__name__ != 'keras'
 _ops = getattr(keras, 'ops', None)
 
 # On Keras 3: name in K, name in keras.ops, where they are not the same
-_RENAMED = {'batch_dot': 'matmul', 'dot': 'matmul', 'pow': 'power', 'permute_dimensions': 'transpose'}
+_RENAMED = {'batch_dot': 'matmul', 'dot': 'matmul', 'pow': 'power', 'permute_dimensions': 'transpose',
+            'reverse': 'flip'}
+# ... and name in keras.random
+_RANDOM = {'random_normal': 'normal', 'random_uniform': 'uniform', 'truncated_normal': 'truncated_normal',
+           'dropout': 'dropout'}
 _GONE = {'gradients': "use the engine's own: jax.grad, torch.autograd.grad or tf.GradientTape",
          'function': 'call the model, or make a Model of the inputs and outputs', 'placeholder': 'use keras.Input',
          'tf': 'use keras.ops', 'get_session': 'there are no sessions', 'set_session': 'there are no sessions',
-         'learning_phase': 'a layer has the argument training', 'foldl': 'use keras.ops.scan',
-         'rnn': 'use keras.layers.RNN', 'switch': 'use keras.ops.where'}
+         'learning_phase': 'a layer has the argument training', 'in_train_phase': 'a layer has the argument training',
+         'foldl': 'use keras.ops.scan', 'map_fn': 'use keras.ops.map', 'rnn': 'use keras.layers.RNN',
+         'switch': 'use keras.ops.where'}
 
 
 class _Backend3(object):
@@ -37,7 +42,8 @@ class _Backend3(object):
     def __getattr__(self, name):
         if name in _GONE:
             raise AttributeError('Keras 3 has no K.%s; %s' % (name, _GONE[name]))
-        for module, found in ((keras.backend, name), (_ops, _RENAMED.get(name, name))):
+        for module, found in ((keras.backend, name), (_ops, _RENAMED.get(name, name)),
+                              (keras.random, _RANDOM.get(name))):
             if found and hasattr(module, found):
                 return getattr(module, found)
         raise AttributeError('Keras 3 has no K.%s; see keras.ops' % name)
@@ -98,8 +104,24 @@ class _Backend3(object):
     def set_value(self, x, value):
         x.assign(value)
 
+    def batch_get_value(self, xs):
+        return [_ops.convert_to_numpy(x) for x in xs]
+
+    def batch_set_value(self, pairs):
+        for x, value in pairs:
+            x.assign(value)
+
     def update(self, x, new_x):
         return x.assign(new_x)
+
+    def update_add(self, x, increment):
+        return x.assign(x + increment)
+
+    def update_sub(self, x, decrement):
+        return x.assign(x - decrement)
+
+    def l2_normalize(self, x, axis=None):
+        return _ops.normalize(x, axis=-1 if axis is None else axis, epsilon=1e-12)
 
     def stop_gradient(self, x):
         return _ops.stop_gradient(x)
@@ -121,6 +143,11 @@ class _Backend2(object):
         return getattr(keras.backend, name)
 
     symbolic = staticmethod(getattr(keras.backend, 'symbolic', lambda function: function))
+
+    @property
+    def tf(self):
+        import tensorflow
+        return tensorflow
 
     def cumsum(self, x, axis=0):
         import tensorflow
@@ -156,15 +183,14 @@ def piecewise_linear(t, schedule, from_zero=True):
 
 
 def get_all_attributes(something):
-    """{name: value} of the attributes of an object that are no methods and do not begin with '_'."""
-    found = {}
+    """{name: value} of what an object or a module has under names that do not begin with '_'.
+
+    `locals().update(get_all_attributes(keras.layers))` is `from keras.layers import *`, whichever Keras it is.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of properties that Keras is going to drop
-        for name in dir(something):
-            value = None if name.startswith('_') else getattr(something, name, None)
-            if value is not None and not callable(value):
-                found[name] = value
-    return found
+        return {name: getattr(something, name) for name in dir(something)
+                if not name.startswith('_') and hasattr(something, name)}
 
 
 def search_layer(inputs, name, exclude_from=None):

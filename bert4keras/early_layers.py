@@ -2,17 +2,17 @@
 """Our layers as scripts of bert4keras 0.1 to 0.11 expect them: with Keras masks, handed on from the token ids.
 
 Attention masks padding by the ids themselves, as always. The Keras masks are for what scripts put on top: a `Loss`,
-a `ConditionalRandomField`, `get_layer('Embedding-Token').output_mask`, the layer Sequence-Mask.
+a `ConditionalRandomField`, `get_layer('Embedding-Token').output_mask`.
 """
 from __future__ import absolute_import, division, print_function
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
 from bert4keras.layers import (
-    BertAttentionMask, BertDense, BertFeedForward, BertFirstToken, BertLayer, BertLayerNorm, BertPositionEmbedding,
-    BertSegmentEmbedding, BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
+    BertDense, BertFeedForward, BertFirstToken, BertLayerNorm, BertPositionEmbedding, BertSegmentEmbedding,
+    BertSelfAttention, BertTokenEmbedding, BertTokenProbability)
 
-__all__ = ['EARLY_LAYERS', 'EarlySequenceMask']
+__all__ = ['EARLY_LAYERS']
 
 
 class Masked(object):
@@ -82,29 +82,10 @@ class EarlyFirstToken(Masked, BertFirstToken):
         return None
 
 
-@backend.register
-class EarlySequenceMask(BertLayer):
-    """Token ids [B, T] -> 1.0 where they are not 0, else 0.0."""
-
-    def call(self, inputs):
-        return kops.cast(kops.not_equal(inputs, 0), backend.compute_dtype(self))
-
-    def compute_output_shape(self, input_shape):
-        return tuple(input_shape)
-
-
-@backend.register
-class EarlyAttentionMask(BertAttentionMask):
-    """BertAttentionMask; a third input, that of EarlySequenceMask, is there to be found in the model."""
-
-    def call(self, inputs):
-        return super(EarlyAttentionMask, self).call(inputs[:2])
-
-
 # BertModel.layer_classes
 EARLY_LAYERS = {
     BertTokenEmbedding: EarlyTokenEmbedding, BertSegmentEmbedding: EarlySegmentEmbedding,
     BertPositionEmbedding: EarlyPositionEmbedding, BertLayerNorm: EarlyLayerNorm,
     BertSelfAttention: EarlySelfAttention, BertFeedForward: EarlyFeedForward, BertDense: EarlyDense,
     BertTokenProbability: EarlyTokenProbability, BertFirstToken: EarlyFirstToken,
-    BertAttentionMask: EarlyAttentionMask, keras.layers.Add: EarlyAdd}
+    keras.layers.Add: EarlyAdd}

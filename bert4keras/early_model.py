@@ -10,9 +10,8 @@ import re
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.early_layers import EARLY_LAYERS, EarlySequenceMask
+from bert4keras.early_layers import EARLY_LAYERS
 from bert4keras.errors import ConfigError
-from bert4keras.layers import BertAttentionMask
 
 __all__ = ['EarlyModel', 'EarlyNames', 'is_albert']
 
@@ -36,25 +35,12 @@ class EarlyNames(object):
         """The name in the Keras model of the layer that is called `name` here."""
         return self.prefix + name
 
-    def offer_sequence_mask(self, token_ids):
-        """Lets `model.get_layer('Sequence-Mask')` find that layer, called on the ids [B, T], where it is not there."""
-        if 'Sequence-Mask' not in self.layers:
-            backend.give_layer(self.model, 'Sequence-Mask', lambda: self.sequence_mask(token_ids))
-
-    def sequence_mask(self, token_ids):
-        """The layer, called once, whose output is 1.0 where the ids [B, T] are not 0."""
-        is_new = 'Sequence-Mask' not in self.layers
-        layer = self.layer(EarlySequenceMask, 'Sequence-Mask')
-        if is_new:
-            layer(token_ids)
-        return layer
-
 
 class EarlyModel(object):
     """The part of `bert.EarlyBert` that is before BertModel.
 
-    Keras masks from the token ids, see early_layers.py, a layer Sequence-Mask, and ids as floats where that Keras wants
-    them in products with a loss.
+    Keras masks from the token ids, see early_layers.py, and ids as floats where that Keras wants them in products with
+    a loss.
 
     Args:
         from_zero: whether blocks are called Transformer-0-..., ..., an ALBERT's Transformer-..., as from 0.3 on.
@@ -78,11 +64,6 @@ class EarlyModel(object):
     def inputs(self):
         return [keras.layers.Input(shape=(self.sequence_length,), dtype=backend.EARLY_IDS_DTYPE,
                                    name=self.layer_name(name)) for name in ('Input-Token', 'Input-Segment')]
-
-    def attention_mask(self, token_ids, segment_ids):
-        is_token = self.layer(EarlySequenceMask, 'Sequence-Mask')(token_ids)
-        return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
-                          pad_token_id=self.pad_token_id())([token_ids, segment_ids, is_token])
 
     def plain_options(self):
         return dict(super(EarlyModel, self).plain_options(), from_zero=self.from_zero)

@@ -16,11 +16,13 @@ from bert4keras import backend
 from bert4keras.backend import keras, kops
 # of releases up to 0.11; LayerNormalization is not in __all__, as it is one of Keras' own names
 from bert4keras.task_layers import (  # noqa: F401
-    ConditionalRandomField, EfficientGlobalPointer, GlobalPointer, LayerNormalization, Loss, MaximumEntropyMarkovModel)
+    ConditionalRandomField, EfficientGlobalPointer, GlobalPointer, LayerNormalization, Loss,
+    MaximumEntropyMarkovModel, add_loss)
 
 __all__ = ['affine', 'BertLayer', 'BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding',
-           'BertLayerNorm', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward', 'BertDense',
-           'BertClassifier', 'BertSpan', 'BertFirstToken', 'BertTokenProbability', 'ConditionalRandomField', 'Loss']
+           'BertLayerNorm', 'BertSequenceMask', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward',
+           'BertDense', 'BertClassifier', 'BertSpan', 'BertFirstToken', 'BertTokenProbability',
+           'ConditionalRandomField', 'Loss', 'add_loss']
 
 LOWEST = float(np.finfo('float32').min)
 
@@ -279,6 +281,32 @@ class BertLayerNorm(BertLayer):
 
 
 @backend.register
+class BertSequenceMask(BertLayer):
+    """Where there is a token, as a number.
+
+    Args:
+        pad_token_id: int, the token id that marks padding.
+
+    Call: token ids [B, T] -> [B, T], 1.0 for a token and 0.0 for padding.
+    """
+
+    def __init__(self, pad_token_id=0, **kwargs):
+        super(BertSequenceMask, self).__init__(**kwargs)
+        self.pad_token_id = pad_token_id
+
+    def call(self, inputs):
+        return kops.cast(kops.not_equal(inputs, self.pad_token_id), backend.compute_dtype(self))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = super(BertSequenceMask, self).get_config()
+        config['pad_token_id'] = self.pad_token_id
+        return config
+
+
+@backend.register
 class BertAttentionMask(BertLayer):
     """Which position may attend to which, from the ids alone.
 
@@ -288,7 +316,8 @@ class BertAttentionMask(BertLayer):
             0 sees segment 0, the other segment sees segment 0, itself and what precedes it.
         pad_token_id: int, the token id that marks padding, which nobody sees.
 
-    Call: [token ids [B, T], segment ids [B, T]] -> boolean [B, F, T], True = attend; F is T or 1.
+    Call: [token ids [B, T], segment ids [B, T], *more] -> boolean [B, F, T], True = attend; F is T or 1. What more
+    there is changes nothing, and so is part of the model: `get_layer('Sequence-Mask')` finds it.
     """
 
     def __init__(self, application='encoder', pad_token_id=0, **kwargs):
@@ -299,7 +328,7 @@ class BertAttentionMask(BertLayer):
         self.pad_token_id = pad_token_id
 
     def call(self, inputs):
-        token_ids, segment_ids = [kops.cast(ids, 'int32') for ids in inputs]
+        token_ids, segment_ids = [kops.cast(ids, 'int32') for ids in inputs[:2]]
         is_token = kops.expand_dims(kops.not_equal(token_ids, self.pad_token_id), 1)  # [B, 1, T]
         if self.application == 'encoder':
             return is_token

@@ -10,7 +10,7 @@ from bert4keras.backend import keras, kops
 from bert4keras.early_text import refused
 
 __all__ = ['ConditionalRandomField', 'EfficientGlobalPointer', 'GlobalPointer', 'LayerNormalization', 'Loss',
-           'MaximumEntropyMarkovModel']
+           'MaximumEntropyMarkovModel', 'add_loss']
 
 _MASKED = -1e12  # a score that says: this is padding
 
@@ -132,6 +132,32 @@ class EarlyLoss(_Layer):
 
     def get_config(self):
         return dict(super(EarlyLoss, self).get_config(), output_axis=self.output_axis)
+
+
+@backend.register
+class EarlyGivenLoss(EarlyLoss):
+    """The first of its inputs, a scalar, is the loss; the others are returned."""
+
+    def compute_loss(self, inputs, mask=None):
+        return inputs[0]
+
+
+def add_loss(model, loss):
+    """What `model.add_loss(loss)` is on Keras 2, for every Keras.
+
+    Args:
+        model: Keras model, not compiled yet.
+        loss: symbolic tensor, a scalar, of the model's inputs.
+
+    Returns:
+        Keras model of the same inputs, outputs and layers, which has the loss: `compile(optimizer=...)` suffices. On
+        Keras 2 it is `model` itself.
+    """
+    def by_a_layer():
+        count = len(model.outputs)
+        outputs = EarlyGivenLoss(list(range(1, count + 1)) if count > 1 else 1)([loss] + list(model.outputs))
+        return keras.models.Model(model.inputs, outputs)
+    return backend.with_loss(model, loss, by_a_layer)
 
 
 @backend.register

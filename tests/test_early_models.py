@@ -9,8 +9,10 @@ import pytest
 
 from bert4keras import backend, models
 from bert4keras.backend import IS_KERAS_3, K, keras
-from bert4keras.bert import build_bert_model, load_pretrained_model
-from tests.helpers.releases import ALBERT_CONFIG, make_release
+from bert4keras.bert import BertModel, build_bert_model, load_pretrained_model
+from bert4keras.graph import first_difference
+from bert4keras.layers import BertAttentionMask
+from tests.helpers.releases import ALBERT_CONFIG, CONFIG, make_release
 
 IDS = [np.array([[2, 7, 5, 9, 3, 0], [2, 5, 3, 8, 6, 3]]), np.array([[0, 0, 0, 1, 1, 0], [0, 0, 1, 1, 1, 1]])]
 
@@ -130,13 +132,13 @@ def test_what_keras_3_has_dropped_says_what_to_use():
 
 
 def test_what_scripts_ask_of_a_plain_model(release):
-    """Of a model by build_bert_model: the mask and table of Embedding-Token, model='bert', on Keras 2 Sequence-Mask."""
+    """Of a model by build_bert_model: the mask and table of Embedding-Token, Sequence-Mask, model='bert'."""
     model = build_bert_model(*paths(release), application='lm')
     table = model.get_layer('Embedding-Token')
     assert table.embeddings is table.table
-    outputs = [table.output_mask] if IS_KERAS_3 else [table.output_mask, model.get_layer('Sequence-Mask').output]
+    outputs = [table.output_mask, model.get_layer('Sequence-Mask').output]
     if IS_KERAS_3:
-        found = [keras.models.Model(model.inputs[0], outputs[0]).predict_on_batch(IDS[0])]
+        found = keras.models.Model(model.inputs[0], outputs).predict_on_batch(IDS[0])
     else:
         found = K.function(model.inputs[:1], outputs)(IDS[:1])
     for one in found:
@@ -145,3 +147,24 @@ def test_what_scripts_ask_of_a_plain_model(release):
     assert type(named).__name__ == 'EarlyBert'
     with pytest.raises(ValueError, match='nezha'):
         build_bert_model(*paths(release), model='nezha')
+
+
+class WithoutSequenceMask(BertModel):
+    """As files of ours have it that are older than the layer."""
+
+    def attention_mask(self, token_ids, segment_ids):
+        return self.layer(BertAttentionMask, 'Attention-Mask', application=self.application,
+                          pad_token_id=self.pad_token_id())([token_ids, segment_ids])
+
+
+@pytest.mark.slow
+def test_sequence_mask_knows_the_padding_and_changes_nothing():
+    """Its number is the config's; a model without it is still the BERT of its config, one with another mask is not."""
+    config = dict(CONFIG, num_hidden_layers=2, pad_token_id=5)
+    bert = BertModel(config)
+    found = keras.models.Model(bert.build().inputs, bert.model.get_layer('Sequence-Mask').output)
+    assert np.array_equal(found.predict_on_batch(IDS), IDS[0] != 5)
+    without = WithoutSequenceMask(config)
+    without.build()
+    assert 'Sequence-Mask' not in without.layers and first_difference(without.model, BertModel(config)) is None
+    assert first_difference(without.model, BertModel(dict(config, pad_token_id=6))) is not None

@@ -108,3 +108,26 @@ def test_what_is_refused_says_what_to_use(name, instead):
     """A layer that is not here is an error that says what is."""
     with pytest.raises(ValueError, match=name + '.*' + instead):
         getattr(layers, name)(heads=1, head_size=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('outputs', [1, 2])
+def test_a_tensor_as_the_loss(outputs):
+    """`add_loss` trains by it, by hand 0.1 of the gradient, and returns what the model returned, with its layers."""
+    x, truth = keras.layers.Input((3,)), keras.layers.Input((1,))
+    dense = keras.layers.Dense(1, use_bias=False)
+    y = dense(x)
+    plain = keras.models.Model([x, truth], y if outputs == 1 else [y, keras.layers.ReLU()(truth)])
+    model = layers.add_loss(plain, K.mean(K.square(y - truth)))
+    kernel = np.array([[0.5], [-1], [2]], 'float32')
+    dense.set_weights([kernel])
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    values, truths = SCORES[0], LABELS[0][:, None].astype('float32')
+    found = model.predict_on_batch([values, truths])
+    assert np.abs((found if outputs == 1 else found[0]) - values.dot(kernel)).max() <= 1e-6
+    assert dense in model.layers and (outputs == 1 or np.array_equal(found[1], truths))
+    error = values.dot(kernel) - truths
+    loss = model.evaluate([values, truths], None, batch_size=4, verbose=0)
+    assert abs(float(np.ravel(loss)[0]) - (error ** 2).mean()) <= 1e-5
+    model.fit([values, truths], None, batch_size=4, epochs=1, verbose=0)
+    assert np.abs(dense.get_weights()[0] - (kernel - 0.1 * values.T.dot(2 * error / 4))).max() <= 1e-6

@@ -1,7 +1,8 @@
 # -*- coding: utf-8 -*-
 """What scripts of 2019 did with bert4keras 0.1 and 0.2, on Keras 2.3: small, but line by line as they were written.
 
-Each function is a script of its own: PATHS has config, checkpoint and vocabulary. test_scripts.py runs them.
+Each function is a script of its own: PATHS has config, checkpoint and vocabulary. test_scripts.py runs them, on Keras 3
+after the replacements of replacements.py.
 """
 from __future__ import absolute_import, division, print_function, unicode_literals
 
@@ -9,12 +10,14 @@ import json
 
 import numpy as np
 
-from bert4keras.backend import K, keras, set_gelu
-from bert4keras.bert import build_bert_model, load_pretrained_model
+from bert4keras.backend import K, get_all_attributes, keras
+locals().update(get_all_attributes(keras.layers))
+
+from bert4keras.bert import build_bert_model, load_pretrained_model, set_gelu
 from bert4keras.layers import LayerNormalization
 from bert4keras.snippets import DataGenerator, sequence_padding
 from bert4keras.train import GradientAccumulation, PiecewiseLinearLearningRate
-from bert4keras.utils import SpTokenizer, Tokenizer, load_vocab, parallel_apply  # noqa: F401
+from bert4keras.utils import SimpleTokenizer, Tokenizer, load_vocab, parallel_apply
 
 PATHS = {}
 TEXTS = ['word1 word2', 'word3', 'word4 word5 word6', 'word7']
@@ -24,7 +27,7 @@ def features():
     """The hidden states of a text."""
     set_gelu('tanh')
     token_dict = load_vocab(PATHS['vocab'])
-    tokenizer = Tokenizer(token_dict)
+    tokenizer = SimpleTokenizer(token_dict)
     model = load_pretrained_model(PATHS['config'], PATHS['checkpoint'])
     token_ids, segment_ids = tokenizer.encode('word1 word2')
     found = model.predict([np.array([token_ids]), np.array([segment_ids])])
@@ -72,11 +75,11 @@ def sentiment():
     tokenizer = Tokenizer(PATHS['vocab'])
     bert = build_bert_model(PATHS['albert_config'], PATHS['albert_checkpoint'], with_pool=True, albert=True,
                             return_keras_model=False)
-    output = keras.layers.Dropout(rate=0.1)(bert.model.output)
-    output = keras.layers.Dense(units=2, activation='softmax', kernel_initializer=bert.initializer)(output)
+    output = Dropout(rate=0.1)(bert.model.output)  # noqa: F821
+    output = Dense(units=2, activation='softmax', kernel_initializer=bert.initializer)(output)  # noqa: F821
     model = keras.models.Model(bert.model.input, output)
     model.summary(print_fn=lambda line: None)
-    adam = keras.optimizers.Adam(1e-3)
+    adam = keras.optimizers.Adam(lr=1e-3)
     model.compile(
         loss='sparse_categorical_crossentropy',
         optimizer=GradientAccumulation(PiecewiseLinearLearningRate(adam, {1000: 1, 2000: 0.1}), steps_per_update=2),
@@ -85,11 +88,11 @@ def sentiment():
 
     class Evaluate(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            model.save_weights(PATHS['weights'])
+            model.save_weights(PATHS['folder'] + '/best_model.weights')
 
     model.fit_generator(train_data.__iter__(), steps_per_epoch=len(train_data), epochs=1, callbacks=[Evaluate()],
                         verbose=0)
-    model.load_weights(PATHS['weights'])
+    model.load_weights(PATHS['folder'] + '/best_model.weights')
     return model.predict([np.array([[2, 5, 3]]), np.array([[0, 0, 0]])])
 
 
@@ -116,13 +119,18 @@ def seq2seq():
             X, S = zip(*[tokenizer.encode(text, 'word1', max_length=8) for text in TEXTS])
             yield [sequence_padding(X), sequence_padding(S)], None
 
-    model.fit_generator(batches(), steps_per_epoch=2, epochs=1, verbose=0)
+    class Evaluate(keras.callbacks.Callback):
+        def on_batch_begin(self, batch, logs=None):
+            K.set_value(self.model.optimizer.lr, 1e-3 * (batch + 1.) / self.params['steps'])
+
+    model.fit_generator(batches(), steps_per_epoch=2, epochs=1, callbacks=[Evaluate()], verbose=0)
+    assert abs(K.get_value(model.optimizer.lr) - 1e-3) < 1e-8
     token_ids, segment_ids = tokenizer.encode('word2 word3', max_length=6)
     target_ids, target_scores, topk = [[] for _ in range(2)], [0] * 2, 2
     for _ in range(3):
         _target_ids = [token_ids + t for t in target_ids]
         _segment_ids = [segment_ids + [1] * len(t) for t in target_ids]
-        _probas = model.predict([np.array(_target_ids), np.array(_segment_ids)])[:, -1, 3:]
+        _probas = model.predict([_target_ids, _segment_ids])[:, -1, 3:]
         _log_probas = np.log(_probas + 1e-6)
         best = sorted([(target_scores[i] + _log_probas[i][k], target_ids[i] + [k + 3]) for i in range(topk)
                        for k in _log_probas[i].argsort()[-topk:]])[-topk:]
@@ -141,11 +149,12 @@ def language_model():
     cross_entropy = K.sum(cross_entropy * y_mask) / K.sum(y_mask)
     model.add_loss(cross_entropy)
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
-    X, S = zip(*[tokenizer.encode(text) for text in TEXTS])
-    model.fit([sequence_padding(X), sequence_padding(S)], None, batch_size=2, epochs=1, verbose=0)
+    words = parallel_apply(func=tokenizer.tokenize, iterable=iter(TEXTS), workers=1, max_queue_size=10, dummy=True)
+    X = sequence_padding(list(map(tokenizer.tokens_to_ids, words)))
+    model.fit([X, np.zeros_like(X)], None, batch_size=2, epochs=1, verbose=0)
     token_ids, segment_ids = tokenizer.encode('word1')
     for _ in range(2):
-        _probas = model.predict([np.array([token_ids]), np.array([segment_ids])])[0, -1]
+        _probas = model.predict([[token_ids], [segment_ids]])[0, -1]
         token_ids.append(np.random.choice(len(_probas), p=_probas / _probas.sum()))
         segment_ids.append(0)
     return tokenizer.ids_to_tokens(token_ids)
@@ -193,6 +202,7 @@ def relations():
     subject = keras.layers.Lambda(extrac_subject, output_shape=(64,))([output, subject_ids])
     output = LayerNormalization(conditional=True)([output, subject])
     object_preds = keras.layers.Dense(3, activation='sigmoid')(output)
+    subject_model = keras.models.Model(bert.model.inputs, subject_preds)
     model = keras.models.Model(bert.model.inputs + [subject_labels, subject_ids], [subject_preds, object_preds])
     mask = bert.model.get_layer('Sequence-Mask').output
     subject_loss = K.binary_crossentropy(subject_labels, subject_preds)
@@ -200,8 +210,13 @@ def relations():
     subject_loss = K.sum(subject_loss * mask) / K.sum(mask)
     model.add_loss(subject_loss + K.mean(object_preds))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
+    old_weights = K.batch_get_value(model.weights)
     ids = np.array([[2, 5, 6, 3], [2, 7, 3, 0]])
     model.fit([ids, 0 * ids, np.ones((2, 4, 2)), np.array([[0, 1], [1, 1]])], None, epochs=1, verbose=0)
+    token_ids, segment_ids = [2, 5, 6, 3], [0] * 4
+    before = subject_model.predict([[token_ids], [segment_ids]])
+    K.batch_set_value(zip(model.weights, old_weights))
+    assert np.abs(subject_model.predict([[token_ids], [segment_ids]]) - before).max() > 0
     return model.predict([ids, 0 * ids, np.ones((2, 4, 2)), np.array([[0, 1], [1, 1]])])[1]
 
 
