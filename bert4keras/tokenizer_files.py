@@ -27,7 +27,7 @@ from bert4keras.files import copy_file, whole_file
 from bert4keras.release.config import read_config
 from bert4keras.release.directory import CONFIG_PATTERNS, VOCAB_PATTERNS, find_release
 from bert4keras.tokenizer import HAN, PUNCTUATION, SpTokenizer, Tokenizer, in_canonical_order
-from bert4keras.tokenizer_parts import Memo, flatten, load_vocab, read_bytes, save_vocab
+from bert4keras.tokenizer_parts import Memo, fit_longest_first, flatten, load_vocab, read_bytes, save_vocab
 
 __all__ = ['AddedToken', 'HubSpTokenizer', 'HubTokenizer', 'carry_tokenizer', 'load_tokenizer',
            'save_tokenizer_files']
@@ -524,7 +524,8 @@ class HubTokenizer(Tokenizer):
     """The WordPiece tokenizer of Hugging Face's library: `AutoTokenizer`'s ids.
 
     It differs from Google's in few ways: special and added tokens are kept whole, a final sigma is a sigma like any
-    other, private use is dropped, a range of rare CJK characters is not CJK, and categories are those of Unicode 8.
+    other, private use is dropped, a range of rare CJK characters is not CJK, and categories are those of Unicode 8. Of
+    two texts that are cut to an odd number of tokens the longer one keeps one more, the second if they are equal.
 
     Args:
         vocab: mapping from token to id, added tokens included.
@@ -540,6 +541,7 @@ class HubTokenizer(Tokenizer):
     """
 
     _answers_are_remembered = True
+    _fit = staticmethod(fit_longest_first)
     _derived = Tokenizer._derived + ('_folded', '_normalized', '_inside')
 
     def __init__(self, vocab, lowercase=True, strip_accents=None, chinese_characters=True, max_word_length=100,
@@ -639,6 +641,7 @@ class HubSpTokenizer(SpTokenizer):
     """
 
     _derived = SpTokenizer._derived + ('_scores', '_words')
+    _fit = staticmethod(fit_longest_first)
 
     def __init__(self, model, lowercase=True, keep_accents=False, added=(), names=None, path=None):
         self._added, self._path = tuple(added), path

@@ -15,8 +15,8 @@ from bert4keras.compat import TEXT
 from bert4keras.errors import VocabularyError
 from bert4keras.files import MAX_JSON, read_regular_file, whole_file
 
-__all__ = ['BLOCK_LENGTH', 'SPECIAL_TOKENS', 'ChunkMemo', 'Memo', 'cut_after', 'fit', 'flatten', 'least', 'load_vocab',
-           'pack_ids', 'read_bytes', 'save_vocab']
+__all__ = ['BLOCK_LENGTH', 'SPECIAL_TOKENS', 'ChunkMemo', 'Memo', 'cut_after', 'fit', 'fit_longest_first', 'flatten',
+           'least', 'load_vocab', 'pack_ids', 'read_bytes', 'save_vocab']
 
 SPECIAL_TOKENS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 # LaBSE's half a million tokens take 5 MB, and its tokenizer.json 10 MB.
@@ -212,3 +212,11 @@ def fit(first_size, second_size, pair, max_length, first_length=None, second_len
         second_size = min(second_size, max(room // 2, room - first_size))
         first_size = min(first_size, room - second_size)
     return first_size, second_size
+
+
+def fit_longest_first(first_size, second_size, pair, max_length, *lengths):
+    """`fit` as Hugging Face's tokenizers do it: of two halves the one that is larger by 1 is the longer text's."""
+    first, second = fit(first_size, second_size, pair, max_length, *lengths)
+    if pair and not any(lengths) and first > second and first_size <= second_size:
+        return second, first
+    return first, second

@@ -1,10 +1,11 @@
 # -*- coding: utf-8 -*-
-"""Records directories that sentence-transformers saves, and its vectors: parity/recorded/sentence-transformers.npz.
+"""Records directories that sentence-transformers saves, its vectors and scores: recorded/sentence-transformers.npz.
 
     python -m parity.record_sentences      where sentence-transformers is installed (6.2.0; no Keras is needed)
 
 The file has, of each directory, its small files as they were written, and what `encode` gave. The weights are those of
-one random BERT, so they are there once. tests/test_sentence_models.py reads it on every row.
+one random BERT, so they are there once. Read on every row by tests/test_sentence_models.py, and by
+tests/test_cross_encoder.py the cross-encoders.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -21,6 +22,10 @@ WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ':', 'query', 'passage', 
     ['word%d' % i for i in range(89)]
 TEXTS = [u'word1', u'', u'Word5 WORD6 word7 unknown', u'word3 word9 ' * 7, u'word2 word4 word8 word16 word32',
          u'w\xf6rd11 word12 : [SEP] word13']
+# cut to 21 tokens: both halves, of equal texts and of either longer one; one of the two; none
+PAIRS = [tuple(u' '.join('word%d' % ((7 * place + start) % 89) for place in range(size)) for start, size in (
+    (index, sizes[0]), (40 + 3 * index, sizes[1]))) for index, sizes in enumerate((
+        (12, 12), (14, 12), (11, 12), (30, 4), (3, 40), (2, 1), (0, 3), (1, 0), (9, 10), (10, 9)))]
 WEIGHTS = 'model.safetensors'
 
 
@@ -46,13 +51,16 @@ def cases(models):
     return found
 
 
-def make_base(directory, transformers, torch):
+def make_base(directory, transformers, torch, name='BertModel', **fields):
     """Writes a random BERT of odd sizes, whose vectors are of order 1, and its tokenizer."""
     torch.manual_seed(5)
     config = transformers.BertConfig(
         vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=13,
-        max_position_embeddings=21, initializer_range=0.35, layer_norm_eps=1e-7)
-    transformers.BertModel(config).save_pretrained(directory)
+        max_position_embeddings=21, initializer_range=0.35, layer_norm_eps=1e-7, **fields)
+    model = getattr(transformers, name)(config)
+    if name != 'BertModel':
+        model.classifier.weight.data *= 4
+    model.save_pretrained(directory)
     transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(directory)
 
 
@@ -72,13 +80,44 @@ def record(directory, sentence_transformers):
             arrays['%s/asked/%d' % (name, number)] = np.array(repr(sorted(each.items())))
         vectors = arrays['%s/vectors/0' % name]
         arrays['%s/similarity' % name] = model.similarity(vectors[:2], vectors).numpy()
-        for folder, _, files in os.walk(path):
-            for file_name in files:
-                place = os.path.relpath(os.path.join(folder, file_name), path)
-                if file_name == 'README.md' or name != 'mean' and place == WEIGHTS:
-                    continue
+        arrays.update(read_files(path, name, name == 'mean'))
+    return arrays
+
+
+def read_files(path, name, weights):
+    """{name: bytes} of the files in a directory, with or without the weights of the encoder."""
+    arrays = {}
+    for folder, _, files in os.walk(path):
+        for file_name in files:
+            place = os.path.relpath(os.path.join(folder, file_name), path)
+            if file_name != 'README.md' and (weights or place != WEIGHTS):
                 with open(os.path.join(folder, file_name), 'rb') as stream:
                     arrays['%s/files/%s' % (name, place)] = np.frombuffer(stream.read(), 'uint8')
+    return arrays
+
+
+def record_cross_encoders(directory, transformers, torch, sentence_transformers):
+    """The arrays of three cross-encoders: as saved with the sigmoid, without, and a plain one of three labels."""
+    arrays = {'pairs': np.array(PAIRS)}
+    for name, labels, activation in (('cross-one', 1, None), ('cross-identity', 1, torch.nn.Identity()),
+                                     ('cross-three', 3, None)):
+        path = os.path.join(directory, name)
+        make_base(path, transformers, torch, 'BertForSequenceClassification', num_labels=labels)
+        model = sentence_transformers.CrossEncoder(path, activation_fn=activation)
+        if labels == 1:
+            model.save_pretrained(path)
+        model = sentence_transformers.CrossEncoder(path)
+        arrays[name + '/scores'] = model.predict(PAIRS)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+        classifier = transformers.AutoModelForSequenceClassification.from_pretrained(path)
+        batch = tokenizer(*map(list, zip(*PAIRS)), padding=True, truncation=True, max_length=21, return_tensors='pt')
+        with torch.no_grad():
+            arrays[name + '/logits'] = classifier(**batch).logits.numpy()
+        arrays[name + '/ids'] = batch['input_ids'].numpy()
+        arrays[name + '/segments'] = batch['token_type_ids'].numpy()
+        arrays.update(read_files(path, name, name != 'cross-identity'))
+    ranked = sentence_transformers.CrossEncoder(os.path.join(directory, 'cross-one')).rank(PAIRS[2][0], TEXTS)
+    arrays['cross-one/ranked'] = np.array([each['corpus_id'] for each in ranked])
     return arrays
 
 
@@ -90,6 +129,7 @@ def main():
     try:
         make_base(os.path.join(directory, 'base'), transformers, torch)
         arrays = record(directory, sentence_transformers)
+        arrays.update(record_cross_encoders(directory, transformers, torch, sentence_transformers))
     finally:
         shutil.rmtree(directory)
     np.savez_compressed(PATH, versions=np.array('sentence-transformers %s, transformers %s, torch %s' % (

@@ -112,7 +112,7 @@ def vectors_of(lines):
 
 # ------------------------------------------------------------------ help
 
-COMMANDS = ['demo', 'embed', 'verify', 'inspect', 'convert', 'tokenize', 'fill-mask', 'corpus']
+COMMANDS = ['demo', 'embed', 'rank', 'verify', 'inspect', 'convert', 'tokenize', 'fill-mask', 'corpus']
 
 @pytest.mark.parametrize('argv', [[], ['--help']])
 def test_help_lists_the_commands_in_80_columns(run, monkeypatch, argv):

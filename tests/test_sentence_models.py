@@ -7,7 +7,6 @@ from __future__ import absolute_import, division, print_function
 
 import ast
 import io
-import json
 import logging
 import os
 import shutil
@@ -18,40 +17,22 @@ import pytest
 from bert4keras import embedding
 from bert4keras.embedding import Embedder, encoder
 from bert4keras.errors import CheckpointError, ConfigError, TextError
+from tests.helpers.sentences import CASES, copy_changed, read_recorded, write_directories, write_json
 
 pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
-RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'parity', 'recorded',
-                        'sentence-transformers.npz')
 TOLERANCE = 2e-6  # float32, on vectors of O(1) from two layers
 
 
 @pytest.fixture(scope='module')
 def recorded():
-    """{name: array} of the file."""
-    with np.load(RECORDED) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-CASES = ['cls', 'dense', 'lasttoken', 'max', 'mean', 'mean_sqrt_len_tokens', 'prompts', 'prompts-pooled', 'residual',
-         'truncated', 'weightedmean']
+    """{name: array} of what was recorded."""
+    return read_recorded()
 
 
 @pytest.fixture(scope='module')
 def directories(recorded, tmp_path_factory):
     """The directory that has the recorded ones, as they were saved."""
-    root = str(tmp_path_factory.mktemp('sentences'))
-    for name, array in recorded.items():
-        parts = name.split('/')
-        if 'files' in parts:
-            path = os.path.join(root, *[part for part in parts if part != 'files'])
-            if not os.path.isdir(os.path.dirname(path)):
-                os.makedirs(os.path.dirname(path))
-            with io.open(path, 'wb') as stream:
-                stream.write(array.tobytes())
-    for name in CASES:
-        if name != 'mean':
-            shutil.copy(os.path.join(root, 'mean', 'model.safetensors'), os.path.join(root, name))
-    return root
+    return write_directories(recorded, str(tmp_path_factory.mktemp('sentences')), CASES)
 
 
 @pytest.fixture(scope='module')
@@ -78,27 +59,11 @@ def built_once(models, monkeypatch):
     monkeypatch.setattr(bert, 'build_bert_model', once)
 
 
-def write_json(path, value):
-    """Writes JSON."""
-    with io.open(path, 'w', encoding='utf-8') as stream:
-        stream.write(u'%s' % json.dumps(value))
-
-
-def read_json(path):
-    """Reads JSON."""
-    with io.open(path, encoding='utf-8') as stream:
-        return json.load(stream)
-
-
 @pytest.fixture
 def changed(directories, tmp_path):
     """A function (case, file, fields) that copies a directory with other fields in a file, and returns its path."""
     def change(case, name, **fields):
-        directory = str(tmp_path / case)
-        shutil.copytree(os.path.join(directories, case), directory)
-        path = os.path.join(directory, name)
-        write_json(path, dict(read_json(path) if os.path.exists(path) else {}, **fields))
-        return directory
+        return copy_changed(os.path.join(directories, case), str(tmp_path / case), name, **fields)
     return change
 
 

@@ -20,6 +20,7 @@ from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
 from bert4keras.tokenizer_files import (
     CONTROL, NORMAL, UNKNOWN, AddedToken, HubSpTokenizer, HubTokenizer, Piece, carry_tokenizer, load_tokenizer,
     read_model, save_tokenizer_files, write_model)
+from bert4keras.tokenizer_parts import fit, fit_longest_first
 
 pytestmark = pytest.mark.engine_free
 TOKENS = ('[PAD] [UNK] [CLS] [SEP] [MASK] stra \xdf stra\xdfe \xe4 a \u4e2d \u56fd \u4e2d\u56fd A x ##x ##\u56fd ##a '
@@ -428,3 +429,18 @@ def test_a_vocabulary_gets_a_name_that_is_found():
     assert [vocabulary_name(path, layout) for layout in ('tensorflow', 'hugging-face')
             for path in ('d/v.txt', 'd/vocab_chinese.txt', 'd/30k-clean.model')] == [
         'vocab.txt', 'vocab_chinese.txt', '30k-clean.model', 'vocab.txt', 'vocab.txt', 'spiece.model']
+
+
+def test_two_texts_are_cut_as_tokenizers_does_it():
+    """All sizes: its truncation (tokenizers 0.23, utils/truncation.rs), written down step by step."""
+    for first in range(9):
+        for second in range(9):
+            for room in range(12):
+                small, large = min(first, second), max(first, second)
+                if small + large > room:
+                    large = small if small > room else max(small, room - small)
+                    if small + large > room:
+                        small, large = room // 2, room - room // 2
+                expected = (large, small) if first > second else (small, large)
+                assert fit_longest_first(first, second, True, room + 3) == expected
+    assert fit_longest_first(7, 8, True, 10, 5, None) == fit(7, 8, True, 10, 5, None)

@@ -1,17 +1,20 @@
 # -*- coding: utf-8 -*-
-"""Texts to vectors, as the directory of the model says.
+"""Texts to vectors, and pairs of texts to scores, as the directory of the model says.
 
-    encoder     `embed`, for a model and a tokenizer, and `Embedder`, for a directory
-    directory   what a directory of sentence-transformers says: pooling, Dense, Normalize, prompts
-    pooling     the vectors of a text's tokens to one vector
+    encoder         `embed`, for a model and a tokenizer, and `Embedder`, for a directory
+    cross_encoder   `CrossEncoder`, which ranks passages for a query
+    directory       what a directory of sentence-transformers says: pooling, Dense, Normalize, prompts
+    pooling, dense  the vectors of a text's tokens to one vector, and a layer on top
+    fields          the JSON files of a directory
 
-Keras starts where an Embedder is made; NumPy is enough for the rest.
+Keras starts where an Embedder or a CrossEncoder is made; NumPy is enough for the rest.
 """
 from __future__ import absolute_import, division, print_function
 
+from bert4keras.embedding.cross_encoder import CrossEncoder
 from bert4keras.embedding.directory import read_sentence_model
 from bert4keras.embedding.encoder import Embedder, embed
 from bert4keras.embedding.pooling import POOLINGS, normalize, pool
 from bert4keras.errors import TextError
 
-__all__ = ['Embedder', 'POOLINGS', 'TextError', 'embed', 'normalize', 'pool', 'read_sentence_model']
+__all__ = ['CrossEncoder', 'Embedder', 'POOLINGS', 'TextError', 'embed', 'normalize', 'pool', 'read_sentence_model']

@@ -18,18 +18,16 @@ import fnmatch
 import json
 import os
 
-import numpy as np
-
 from bert4keras.compat import STRINGS, fspath
+from bert4keras.embedding.dense import Dense, find_activation
+from bert4keras.embedding.fields import expect, get, read_module
 from bert4keras.embedding.pooling import POOLINGS, SIMILARITIES, normalize
 from bert4keras.errors import CheckpointError, ConfigError, some
 from bert4keras.files import MAX_JSON, read_regular_file
-from bert4keras.reference import gelu_erf
-from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import read_config, read_fields
 from bert4keras.release.directory import CONFIG_PATTERNS, find_release
 
-__all__ = ['Dense', 'SentenceModel', 'read_sentence_model', 'width_of']
+__all__ = ['PairModel', 'SentenceModel', 'read_pair_model', 'read_sentence_model', 'width_of']
 
 MODULES = 'modules.json'
 OPTIONS = 'config_sentence_transformers.json'
@@ -41,12 +39,6 @@ OLD_POOLINGS = (('pooling_mode_cls_token', 'cls'), ('pooling_mode_max_tokens', '
                 ('pooling_mode_mean_tokens', 'mean'), ('pooling_mode_mean_sqrt_len_tokens', 'mean_sqrt_len_tokens'),
                 ('pooling_mode_weightedmean_tokens', 'weightedmean'), ('pooling_mode_lasttoken', 'lasttoken'))
 THEIR_POOLINGS = {{'mean_sqrt_len': 'mean_sqrt_len_tokens'}.get(name, name): name for name in POOLINGS}
-# The class that a Dense names after "torch.nn.": its formula.
-ACTIVATIONS = {
-    'Identity': lambda x: x, 'Tanh': np.tanh, 'ReLU': lambda x: np.maximum(x, 0), 'GELU': gelu_erf,
-    'Sigmoid': lambda x: 1 / (1 + np.exp(-x)), 'SiLU': lambda x: x / (1 + np.exp(-x)),
-}
-
 SentenceModel = collections.namedtuple('SentenceModel', [
     'path',             # of the directory, as it was given
     'release',          # Release, the files of the encoder and its vocabulary
@@ -86,9 +78,10 @@ def read_sentence_model(path):
                              None, False, {}, None, 'cosine', None)
     entries = _read_modules(modules)
     options = _read_options(os.path.join(directory, OPTIONS))
+    _check_order([entry.name for entry in entries], modules)
     transformer = os.path.join(directory, entries[0].path)
     release = _find_release(transformer if os.path.isdir(path) else path)
-    settings = _read_transformer(transformer)
+    settings = _read_transformer(transformer, 'feature-extraction', 'last_hidden_state', 'token_embeddings')
     _refuse_code(release.config_path)
     poolings, include_prompt, width = _read_pooling(os.path.join(directory, entries[1].path))
     hidden_size = read_config(release.config_path)['hidden_size']
@@ -98,6 +91,50 @@ def read_sentence_model(path):
                              hidden_size))
     following = tuple(_read_following(os.path.join(directory, entry.path), entry.name) for entry in entries[2:])
     return SentenceModel(path, release, hidden_size, True, poolings, include_prompt, following, *(settings + options))
+
+
+PairModel = collections.namedtuple('PairModel', [
+    'path',         # of the directory, as it was given
+    'release',      # Release, the files of the classifier and its vocabulary
+    'max_length',   # int, the number of tokens that pairs are cut to; None for the tokenizer's
+    'lowercase',    # whether texts are lower-cased, whatever the tokenizer does
+    'activation',   # function of logits to scores, or None where the directory says none
+])
+
+
+def read_pair_model(path):
+    """Reads what the directory of a cross-encoder says, besides its config.
+
+    Args:
+        path: of a directory with or without modules.json, or a release; see `read_sentence_model`.
+
+    Returns:
+        PairModel.
+
+    Raises:
+        ConfigError, CheckpointError: as `read_sentence_model`.
+    """
+    path = fspath(path)
+    directory = path if os.path.isdir(path) else os.path.dirname(path)
+    modules, options = [os.path.join(directory, name) for name in (MODULES, OPTIONS)]
+    fields = read_fields(options) if os.path.exists(options) else {}
+    _check_kind(fields, options, 'CrossEncoder')
+    expect(fields, 'default_prompt_name', None, options)
+    entries = _read_modules(modules) if os.path.exists(modules) else [Entry('Transformer', '')]
+    if [entry.name for entry in entries] != ['Transformer']:
+        raise ConfigError('%s has the modules %s; a cross-encoder that is built here is a Transformer alone'
+                          % (modules, ', '.join(entry.name for entry in entries) or '(none)'))
+    transformer = os.path.join(directory, entries[0].path)
+    release = _find_release(transformer if os.path.isdir(path) else path)
+    settings = _read_transformer(transformer, 'sequence-classification', 'logits', 'scores')
+    _refuse_code(release.config_path)
+    config = read_fields(release.config_path)
+    older = get(config, 'sentence_transformers', dict, release.config_path, {})
+    # the newest first: of version 6, of 4 and 5, and of before
+    places = [(fields, 'activation_fn', options), (older, 'activation_fn', release.config_path),
+              (config, 'sbert_ce_default_activation_function', release.config_path)]
+    said = next((place for place in places if place[0].get(place[1]) is not None), None)
+    return PairModel(path, release, *(settings + (None if said is None else find_activation(*(said + (None,))),)))
 
 
 def width_of(model, poolings):
@@ -117,68 +154,13 @@ def width_of(model, poolings):
     return width
 
 
-class Dense(object):
-    """A dense layer on top of pooled vectors.
-
-    Args:
-        path: of its directory, which has config.json and model.safetensors.
-    """
-
-    def __init__(self, path):
-        self.path = path
-        where = os.path.join(path, 'config.json')
-        fields = _read_module(path)
-        self.in_features, self.out_features = [
-            _get(fields, name, int, where) for name in ('in_features', 'out_features')]
-        _expect(fields, 'module_input_name', 'sentence_embedding', where)
-        _expect(fields, 'module_output_name', 'sentence_embedding', where)
-        name = _get(fields, 'activation_function', STRINGS, where, 'torch.nn.modules.activation.Tanh')
-        if not name.startswith('torch.nn.') or name.split('.')[-1] not in ACTIVATIONS:
-            raise ConfigError('%s has activation_function = %r, which is not built here, and not run as code; built '
-                              'are %s of torch.nn' % (where, name, ', '.join(sorted(ACTIVATIONS))))
-        self.activation = ACTIVATIONS[name.split('.')[-1]]
-        self.residual = _get(fields, 'use_residual', bool, where, False)
-        self._read_weights(_get(fields, 'bias', bool, where, True))
-
-    def _read_weights(self, has_bias):
-        path = os.path.join(self.path, 'model.safetensors')
-        if not os.path.exists(path) and os.path.exists(os.path.join(self.path, 'pytorch_model.bin')):
-            raise CheckpointError('%s has a pytorch_model.bin and no model.safetensors: a .bin file is a pickle, which '
-                                  'can run any code when it is opened; save the model again with safetensors, where '
-                                  'you trust it' % self.path)
-        variables = open_checkpoint(path)
-        shape = (self.out_features, self.in_features)
-        self.kernel = _array(variables, 'linear.weight', shape).T  # [in, out]
-        self.bias = _array(variables, 'linear.bias', shape[:1]) if has_bias else np.float32(0)
-        self.residual_kernel = None
-        if self.residual and self.in_features != self.out_features:
-            self.residual_kernel = _array(variables, 'residual.weight', shape).T
-
-    def __call__(self, x):
-        """x [N, in] -> [N, out], float32."""
-        y = self.activation(np.dot(x, self.kernel) + self.bias)
-        if self.residual:
-            y = y + (x if self.residual_kernel is None else np.dot(x, self.residual_kernel))
-        return y.astype('float32')
-
-
-def _array(variables, name, shape):
-    """A float32 array of a checkpoint; CheckpointError if it is not there, or of another shape."""
-    if name not in variables:
-        raise CheckpointError('%s lacks %s; it has %s' % (variables.path, name, some(variables) or 'nothing'))
-    if variables.shape(name) != shape:
-        raise CheckpointError('%s: %s has the shape %s, but config.json beside it asks for %s'
-                              % (variables.path, name, variables.shape(name), shape))
-    return np.asarray(variables[name], 'float32')
-
-
 # ------------------------------------------------------------------ the files
 
 Entry = collections.namedtuple('Entry', 'name path')  # the name of the class, and the folder of its files
 
 
 def _read_modules(path):
-    """The entries of modules.json, checked: a Transformer, a Pooling, then any number of Dense and Normalize."""
+    """The entries of modules.json, each of a class that is known."""
     try:
         entries = json.loads(read_regular_file(path, MAX_JSON).decode('utf-8'))
     except (EnvironmentError, ValueError, RuntimeError) as error:
@@ -187,15 +169,18 @@ def _read_modules(path):
         raise ConfigError('%s must hold a list of modules, each an object with a type and a path' % path)
     found = []
     for entry in entries:
-        kind, folder = [_get(entry, name, STRINGS, path) for name in ('type', 'path')]
+        kind, folder = [get(entry, name, STRINGS, path) for name in ('type', 'path')]
         if os.path.isabs(folder) or '..' in folder.replace('\\', '/').split('/'):
             raise ConfigError('%s has a module in %r, which is outside of its directory' % (path, folder))
         found.append(Entry(_class_name(kind, path), folder))
-    names = [entry.name for entry in found]
+    return found
+
+
+def _check_order(names, path):
+    """ConfigError unless the modules are a Transformer, a Pooling, then any number of Dense and Normalize."""
     if names[:2] != ['Transformer', 'Pooling'] or not set(names[2:]) <= {'Dense', 'Normalize'}:
         raise ConfigError('%s has the modules %s; built is a Transformer, then a Pooling, then any of Dense and '
                           'Normalize' % (path, ', '.join(names) or '(none)'))
-    return found
 
 
 def _class_name(kind, path):
@@ -211,27 +196,27 @@ def _class_name(kind, path):
     return parts[-1]
 
 
-def _read_transformer(directory):
-    """(max_length, lowercase) of a Transformer's settings."""
+def _read_transformer(directory, task, output, name):
+    """(max_length, lowercase) of a Transformer's settings, which must be those of this task and its output."""
     path = next((path for path in (os.path.join(directory, name) for name in TRANSFORMER_CONFIGS)
                  if os.path.exists(path)), None)
     if path is None:
         return None, False
     fields = read_fields(path)
-    _expect(fields, 'transformer_task', 'feature-extraction', path)
-    _expect(fields, 'module_output_name', 'token_embeddings', path)
-    text = _get(_get(fields, 'modality_config', dict, path, {}), 'text', dict, path, {})
-    _expect(text, 'method', 'forward', path)
-    _expect(text, 'method_output_name', 'last_hidden_state', path)
+    expect(fields, 'transformer_task', task, path)
+    expect(fields, 'module_output_name', name, path)
+    text = get(get(fields, 'modality_config', dict, path, {}), 'text', dict, path, {})
+    expect(text, 'method', 'forward', path)
+    expect(text, 'method_output_name', output, path)
     for name in ('model_args', 'model_kwargs', 'tokenizer_args', 'processor_kwargs', 'config_args', 'config_kwargs',
                  'processing_kwargs'):
-        more = [key for key in _get(fields, name, dict, path, {}) if key not in HARMLESS]
+        more = [key for key in get(fields, name, dict, path, {}) if key not in HARMLESS]
         if more:
             raise ConfigError('%s has %s in %s, which is not built here' % (path, some(sorted(more)), name))
-    length = _get(fields, 'max_seq_length', int, path, None)
+    length = get(fields, 'max_seq_length', int, path, None)
     if length is not None and length < 3:
         raise ConfigError('%s has max_seq_length = %d; it must be at least 3' % (path, length))
-    return length, _get(fields, 'do_lower_case', bool, path, False)
+    return length, get(fields, 'do_lower_case', bool, path, False)
 
 
 # arguments that decide how the weights are loaded and computed there, and not what comes out
@@ -242,14 +227,14 @@ HARMLESS = ('trust_remote_code', 'torch_dtype', 'dtype', 'attn_implementation', 
 def _refuse_code(config_path):
     """ConfigError if a config says that its model is code of its own."""
     classes = read_fields(config_path).get('auto_map')
-    if isinstance(classes, dict) and 'AutoModel' in classes:
+    if isinstance(classes, dict) and any(name.startswith('AutoModel') for name in classes):
         raise ConfigError('%s has auto_map: its model is %s, code of its own; such code is not run here'
-                          % (config_path, classes['AutoModel']))
+                          % (config_path, ', '.join(sorted('%s' % classes[name] for name in classes))))
 
 
 def _read_pooling(directory):
     """(tuple of names in POOLINGS, whether a prompt is pooled, too, how many numbers a token's vector has)."""
-    path, fields = os.path.join(directory, 'config.json'), _read_module(directory)
+    path, fields = os.path.join(directory, 'config.json'), read_module(directory)
     for name in sorted(fields):
         if name.startswith('pooling_mode_') and fields[name] and name not in dict(OLD_POOLINGS):
             raise ConfigError('%s has %s, a pooling that is not built here; built are %s'
@@ -258,13 +243,13 @@ def _read_pooling(directory):
         names = fields['pooling_mode']
         names = [names] if isinstance(names, STRINGS) else names
     else:
-        names = [name for field, name in OLD_POOLINGS if _get(fields, field, bool, path, False)] or ['mean']
+        names = [name for field, name in OLD_POOLINGS if get(fields, field, bool, path, False)] or ['mean']
     if not isinstance(names, list) or not names or not all(isinstance(name, STRINGS) and name in THEIR_POOLINGS
                                                            for name in names):
         raise ConfigError('%s has pooling_mode = %s, which is not built here; built are %s'
                           % (path, json.dumps(names), ', '.join(sorted(THEIR_POOLINGS))))
-    widths = [_get(fields, name, int, path, None) for name in ('embedding_dimension', 'word_embedding_dimension')]
-    return (tuple(THEIR_POOLINGS[name] for name in names), _get(fields, 'include_prompt', bool, path, True),
+    widths = [get(fields, name, int, path, None) for name in ('embedding_dimension', 'word_embedding_dimension')]
+    return (tuple(THEIR_POOLINGS[name] for name in names), get(fields, 'include_prompt', bool, path, True),
             next((width for width in widths if width is not None), None))
 
 
@@ -274,55 +259,36 @@ def _read_following(directory, name):
         return Dense(directory)
     path = os.path.join(directory, 'config.json')  # which older versions do not write
     fields = read_fields(path) if os.path.exists(path) else {}
-    _expect(fields, 'module_input_name', 'sentence_embedding', path)
-    _expect(fields, 'module_output_name', 'sentence_embedding', path)
+    expect(fields, 'module_input_name', 'sentence_embedding', path)
+    expect(fields, 'module_output_name', 'sentence_embedding', path)
     return normalize
 
 
 def _read_options(path):
     """(prompts, name of the default one, similarity, dimensions) of config_sentence_transformers.json."""
     fields = read_fields(path) if os.path.exists(path) else {}
-    kind = _get(fields, 'model_type', STRINGS, path, 'SentenceTransformer')
-    if kind != 'SentenceTransformer':
-        raise ConfigError('%s has model_type = %r; an Embedder is for a SentenceTransformer' % (path, kind))
-    prompts = _get(fields, 'prompts', dict, path, {})
-    prompts = {name: _get(prompts, name, STRINGS, path, '') for name in prompts}
-    default = _get(fields, 'default_prompt_name', STRINGS, path, None)
+    _check_kind(fields, path, 'SentenceTransformer')
+    prompts = get(fields, 'prompts', dict, path, {})
+    prompts = {name: get(prompts, name, STRINGS, path, '') for name in prompts}
+    default = get(fields, 'default_prompt_name', STRINGS, path, None)
     if default is not None and default not in prompts:
         raise ConfigError('%s has default_prompt_name = %r, but prompts has %s'
                           % (path, default, some(sorted(prompts)) or 'none'))
-    similarity = _get(fields, 'similarity_fn_name', STRINGS, path, 'cosine')
+    similarity = get(fields, 'similarity_fn_name', STRINGS, path, 'cosine')
     if similarity not in SIMILARITIES:
         raise ConfigError('%s has similarity_fn_name = %r; built are %s'
                           % (path, similarity, ', '.join(sorted(SIMILARITIES))))
-    return prompts, default, similarity, _get(fields, 'truncate_dim', int, path, None)
+    return prompts, default, similarity, get(fields, 'truncate_dim', int, path, None)
 
 
-def _read_module(directory):
-    """The fields of the config.json of a module that needs one."""
-    path = os.path.join(directory, 'config.json')
-    if not os.path.exists(path):
-        raise ConfigError('%s is not there, although %s names the module: a part of the model is missing. Download the '
-                          'directory again, with its folders' % (path, MODULES))
-    return read_fields(path)
-
-
-def _get(fields, name, kind, where, *default):
-    """A field of the type `kind`; the default where it is missing or null; ConfigError about the file `where`."""
-    value = fields.get(name)
-    if value is None and default:
-        return default[0]
-    if not isinstance(value, kind) or isinstance(value, bool) and kind is not bool:
-        raise ConfigError('%s has %s = %s, of another kind than is written there; download it again'
-                          % (where, name, json.dumps(value)))
-    return value
-
-
-def _expect(fields, name, value, where):
-    """ConfigError if a field has another value than the one that is built."""
-    if fields.get(name) not in (None, value):
-        raise ConfigError('%s has %s = %s, which is not built here; only %r is'
-                          % (where, name, json.dumps(fields[name]), value))
+def _check_kind(fields, path, wanted):
+    """ConfigError if the directory is of another kind of model."""
+    kind = get(fields, 'model_type', STRINGS, path, wanted)
+    remedy = {'CrossEncoder': 'embedding.CrossEncoder and `bert4keras rank` are for it',
+              'SentenceTransformer': 'embedding.Embedder and `bert4keras embed` are for it'}
+    if kind != wanted:
+        raise ConfigError('%s has model_type = %r, and not %s; %s'
+                          % (path, kind, wanted, remedy.get(kind, 'nothing here is built for it')))
 
 
 # ------------------------------------------------------------------ which directory

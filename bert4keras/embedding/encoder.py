@@ -17,7 +17,7 @@ from bert4keras.embedding.directory import read_sentence_model, width_of
 from bert4keras.embedding.pooling import SIMILARITIES, normalize, parse_pooling, pool
 from bert4keras.errors import ConfigError, TextError
 
-__all__ = ['Embedder', 'embed']
+__all__ = ['Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model', 'positions_of']
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def embed(model, tokenizer=None, texts=None, pooling=None, batch_size=32, max_le
     if pooling is None:
         _warn_about_directory(tokenizer)
     poolings = parse_pooling(pooling or 'mean')
-    return _compute(model, tokenizer, texts, poolings, batch_size, max_length, progress)
+    return _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress)
 
 
 class Embedder(object):
@@ -99,12 +99,7 @@ class Embedder(object):
         self.similarity_name = says.similarity
         self.dimensions = min(says.dimensions or self._width, self._width)
         self.model, self.tokenizer = load_model(says.release, says.lowercase)
-        self.max_length = self._length() if says.says else None
-
-    def _length(self):
-        """The number of tokens that the directory cuts texts to; no more than the model has positions."""
-        found = [self._says.max_length or self.tokenizer.model_max_length, _positions_of(self.model)]
-        return min(length for length in found if length is not None)
+        self.max_length = length_limit(says, self) if says.says else None
 
     def encode(self, texts, prompt_name=None, prompt=None, dimensions=None, normalized=False, batch_size=32,
                max_length=None, progress=None):
@@ -133,8 +128,8 @@ class Embedder(object):
         skipped = 0
         if prompt and not self._says.include_prompt:
             skipped = len(self.tokenizer.encode(prompt, max_length=max_length)[0]) - 1  # [SEP] is none of it
-        vectors = _compute(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
-                           skipped)
+        vectors = _pooled(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
+                          skipped)
         for module in self._says.modules:
             vectors = module(vectors)
         again = dimensions is not None and self._says.modules[-1:] == (normalize,)
@@ -165,12 +160,13 @@ class Embedder(object):
         return SIMILARITIES[self.similarity_name](np.asarray(first), np.asarray(second))
 
 
-def load_model(release, lowercase=False):
+def load_model(release, lowercase=False, **options):
     """Builds an encoder and its tokenizer; what can be wrong with the files is found before Keras starts.
 
     Args:
         release: a `release.directory.Release`.
         lowercase: True lower-cases texts, whatever the tokenizer's files say; accents are as they say.
+        **options: of `build_bert_model`.
 
     Returns:
         (Keras model, tokenizer).
@@ -182,7 +178,7 @@ def load_model(release, lowercase=False):
             tokenizer._strip_accents = False
         tokenizer._case_sensitive = False
     from bert4keras.bert import build_bert_model
-    return build_bert_model(release.config_path, release.checkpoint_path), tokenizer
+    return build_bert_model(release.config_path, release.checkpoint_path, **options), tokenizer
 
 
 def _warn_about_directory(tokenizer):
@@ -206,20 +202,43 @@ def _layers_of(model):
     return {layer.name: layer for layer in model.layers}
 
 
-def _positions_of(model):
+def length_limit(says, encoder):
+    """The number of tokens that a directory cuts texts to; no more than the model has positions."""
+    found = [says.max_length or encoder.tokenizer.model_max_length, positions_of(encoder.model)]
+    return min(length for length in found if length is not None)
+
+
+def positions_of(model):
     return _layers_of(model)['Embedding-Position'].max_position_embeddings
 
 
-def _compute(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0):
+def _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0):
     """The pooled vectors of texts with a prompt, float32 [N, D * poolings]; see `embed` and `pool`."""
-    if batch_size < 1:
-        raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
-    layers = _layers_of(model)
     if (not isinstance(model.output_shape, tuple) or len(model.output_shape) != 3
-            or {'MLM-Proba', 'Classifier', 'Span'} & set(layers)):
+            or {'MLM-Proba', 'Classifier', 'Span'} & set(_layers_of(model))):
         raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp, with_mlm '
                          'and head')
-    positions = _positions_of(model)
+    return compute_texts(model, tokenizer, texts, len(poolings) * int(model.output_shape[-1]), batch_size, max_length,
+                         progress, lambda hidden, lengths: pool(hidden, lengths, poolings, skipped), prompt, skipped)
+
+
+def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progress, finish, prompt='', skipped=0):
+    """What a model computes of texts, in batches of similar length.
+
+    Args:
+        model: of [token ids, segment ids], int [B, T], to one output, [B, ...].
+        texts: iterable of strings, or of pairs.
+        width: int, how many numbers the result has for each.
+        finish: function of the output, float32 [B, ...], and the numbers of tokens [B], to [B, width].
+        tokenizer, batch_size, max_length, progress: see `embed`, also for what is raised.
+        prompt, skipped: string to put before each text, of which so many tokens are not pooled.
+
+    Returns:
+        float32 array [N, width].
+    """
+    if batch_size < 1:
+        raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
+    layers, positions = _layers_of(model), positions_of(model)
     rows = check_rows(encode_texts(tokenizer, texts, max_length, prompt), max_length, positions,
                       layers['Embedding-Token'].vocab_size)
     for index, (token_ids, _) in enumerate(rows):
@@ -231,9 +250,9 @@ def _compute(model, tokenizer, texts, poolings, batch_size, max_length, progress
     batch_size = min(batch_size, len(rows))
 
     def compute(inputs, lengths):
-        hidden = np.asarray(model.predict_on_batch(inputs))  # [B, T, D]
-        return pool(hidden[:len(lengths)].astype('float32'), lengths, poolings, skipped)
+        output = np.asarray(model.predict_on_batch(inputs))
+        return finish(output[:len(lengths)].astype('float32'), lengths)
 
     vectors = compute_by_length(rows, compute, lambda width: batch_size,
                                 lambda length: padded_length(length, positions), pad_token_id, progress)
-    return np.array(vectors, dtype='float32').reshape(len(rows), len(poolings) * int(model.output_shape[-1]))
+    return np.array(vectors, dtype='float32').reshape(len(rows), width)

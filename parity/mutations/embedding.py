@@ -4,6 +4,7 @@ from __future__ import absolute_import, division, print_function
 
 CHECK = 'tests/test_embedding.py tests/test_batching.py'
 VECTORS = 'tests/test_sentence_models.py'
+PAIRS = 'tests/test_cross_encoder.py'
 
 MUTATIONS = [
     ('padding is pooled, too', 'pooling.py', '& (positions < lengths)', '& (positions < 10 ** 6)'),
@@ -20,18 +21,31 @@ MUTATIONS = [
     ('cut, and not of length 1 again', 'encoder.py', 'if normalized or again', 'if normalized', VECTORS),
     ('truncate_dim ignored', 'encoder.py', 'min(says.dimensions or self._width, self._width)', 'self._width', VECTORS),
     ('nothing after the pooling', 'encoder.py', 'vectors = module(vectors)', 'pass', VECTORS),
-    ('max_seq_length ignored', 'encoder.py', 'self._says.max_length or self.tokenizer', 'self.tokenizer', VECTORS),
+    ('max_seq_length ignored', 'encoder.py', 'says.max_length or encoder', 'encoder', VECTORS),
     ('do_lower_case ignored', 'encoder.py', 'if lowercase and tokenizer._case_sensitive:', 'if False:', VECTORS),
-    ('a Dense without its activation', 'directory.py', 'self.activation(np.dot(x, self.kernel) + self.bias)',
+    ('a Dense without its activation', 'dense.py', 'self.activation(np.dot(x, self.kernel) + self.bias)',
      'np.dot(x, self.kernel) + self.bias', VECTORS),
-    ('a Dense without what it is added to', 'directory.py', '        if self.residual:\n            y =',
+    ('a Dense without what it is added to', 'dense.py', '        if self.residual:\n            y =',
      '        if False:\n            y =', VECTORS),
     ('an older name for another pooling', 'directory.py', "('pooling_mode_lasttoken', 'lasttoken')",
      "('pooling_mode_lasttoken', 'cls')", VECTORS),
     ('another module is skipped', 'directory.py', "or not set(names[2:]) <= {'Dense', 'Normalize'}", '', VECTORS),
     ("a module of one's own is taken", 'directory.py', "if parts[0] != 'sentence_transformers':", 'if False:', VECTORS),
-    ('a model of its own code is taken for a BERT', 'directory.py', "and 'AutoModel' in classes", "and 'x' in classes",
+    ('a model of its own code is taken for a BERT', 'directory.py', "name.startswith('AutoModel')", "name.startswith('x')",
      VECTORS),
+    ('scores without the activation', 'cross_encoder.py', 'says.activation or (sigmoid if count == 1 else',
+     'says.activation or (None if count == 0 else', PAIRS),
+    ("the directory's activation ignored", 'cross_encoder.py', 'says.activation or (sigmoid', '(sigmoid', PAIRS),
+    ('the worst passage first', 'cross_encoder.py', 'np.lexsort((-logits[:, 0], -scores))',
+     'np.lexsort((logits[:, 0], scores))', PAIRS),
+    ('equal scores are not told apart', 'cross_encoder.py', 'np.lexsort((-logits[:, 0], -scores))',
+     'np.argsort(-scores, kind="stable")', PAIRS),
+    ('any head is taken for a classifier of texts', 'cross_encoder.py', "if head != 'classification':", 'if False:',
+     PAIRS),
+    ('pairs are cut as Google does', 'tokenizer_parts.py', 'first > second and first_size <= second_size', 'False',
+     PAIRS + ' tests/test_tokenizer_files.py'),
+    ('what is no pair is taken', 'cross_encoder.py', 'if not isinstance(pair, tuple) or len(pair) != 2:', 'if False:',
+     PAIRS),
     ('vectors in the order of their lengths', 'batching.py', 'results[index] = result',
      'results[order.index(index)] = result'),
     ('segments dropped', 'batching.py', 'segment_ids[row, :len(tokens)] = tokens, segments',
