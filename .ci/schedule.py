@@ -2,9 +2,9 @@
 
     python3 .ci/schedule.py TOX WORK WHEEL [ROW...]
 
-TOX is the program, WORK a directory for environments and logs, WHEEL what the rows install. The README's commands are
-one job, the rows of one environment another; three run at a time, as one that installs waits for the network and the
-disk. A line is printed as each row ends, and the log of what fails. BERT4KERAS_RESULTS says where the rows leave their
+TOX is the program, WORK a directory for environments and logs, WHEEL what the rows install. The README's commands
+come first, as they use both cores, then the rows of two environments at a time. The environments are built one after
+another meanwhile, with less priority, as that waits for the network and the disk. A line is printed as each row ends, and the log of what fails. BERT4KERAS_RESULTS says where the rows leave their
 results; BERT4KERAS_OFFICIAL is passed on to the rows that the plan names, all others run as where it is not set. Exits
 with 1 if anything failed.
 """
@@ -18,7 +18,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIMIT = 40 * 60  # seconds a row, its environment included, with two others beside it
+LIMIT = 40 * 60  # seconds a row, with another beside it
 printing = threading.Lock()
 
 
@@ -90,19 +90,28 @@ def run_row(tox, work, wheel, row):
     return not code
 
 
-def run_job(tox, work, wheel, rows):
-    """Runs the rows of one environment, one after another; returns whether all passed."""
-    directory = os.path.join(work, rows[0]['row'])
-    os.makedirs(directory, exist_ok=True)
+def install(tox, directory, wheel, rows):
+    """Builds the environment of some rows; where that fails, the rows say why."""
+    os.makedirs(directory)
+    command = ['nice', tox, 'run', '--notest', '--workdir', directory, '--installpkg', wheel, '-e', rows[0]['row']]
+    with open(os.path.join(directory, 'install.log'), 'wb') as log:
+        run_for(LIMIT, command, dict(os.environ), log)
+
+
+def run_job(tox, directory, wheel, rows, installed):
+    """Runs the rows of one environment, one after another, when it is installed; returns whether all passed."""
+    installed.result()
     return all([run_row(tox, directory, wheel, row) for row in rows])
 
 
 def main(tox, work, wheel, *chosen):
     """Runs all jobs, or those of the rows chosen; returns the exit code."""
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        jobs = [] if chosen else [pool.submit(run_front_door, work)]
-        jobs += [pool.submit(run_job, tox, work, wheel, rows) for rows in read_plan(chosen)]
-    return 0 if all([job.result() for job in jobs]) else 1
+    jobs = [(tox, os.path.join(work, rows[0]['row']), wheel, rows) for rows in read_plan(chosen)]
+    with concurrent.futures.ThreadPoolExecutor(1) as installer, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        installed = [installer.submit(install, *job) for job in jobs]
+        passed = [run_front_door(work)] if not chosen else []
+        running = [pool.submit(run_job, *(job + (wait,))) for job, wait in zip(jobs, installed)]
+    return 0 if all(passed + [job.result() for job in running]) else 1
 
 
 if __name__ == '__main__':

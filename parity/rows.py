@@ -31,8 +31,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNPINNED = 'newest'
 RUNS = ['tests', 'parity']
 WITHOUT_ENGINE = ['-m', 'not engine_free']
-PYTHONS = ('2.7', '3.7', '3.11', '3.13')  # the first, the last, and those that most rows have
-NEWS = ['parity'] + ['tests/test_%s.py' % name for name in ('bert', 'export', 'hooks', 'optimizers', 'saving')]
+PYTHONS = ('2.7', '3.7', '3.13')  # the first, the last, and what lies between; the README's tests are on 3.11
+# A row whose Keras and engine are those of another but for a patch or a Python: what it has to say is asked in brief.
+LIKE = {'keras231-tf113': 'keras230-tf113', 'keras231-tf115': 'keras230-tf113', 'tfkeras-tf113': 'tfkeras-tf115',
+        'tfkeras-tf114': 'tfkeras-tf115', 'tfkeras-tf20': 'tfkeras-tf22', 'tfkeras-tf221': 'tfkeras-tf215',
+        'keras3-jax-py313': 'keras3-jax', 'keras3-jax': "the README's tests", UNPINNED: 'keras3-jax-py313'}
 
 
 def read_tox(root=ROOT):
@@ -95,8 +98,7 @@ def plan(parser=None):
 
     Returns:
         list of lists of {'row', 'arguments': for pytest, 'official': whether the official files are there for it}. One
-        row of each Python has them, and of each of PYTHONS runs what imports no Keras. `newest` runs what a release of
-        Keras or an engine has broken before.
+        row of each Python has them, and of each of PYTHONS runs what imports no Keras; what is LIKE another is brief.
     """
     parser = parser or read_tox()
     jobs, pythons = [], set()
@@ -105,8 +107,8 @@ def plan(parser=None):
         for row in rows:
             python = python_of(row, parser)
             is_first = row != UNPINNED and python not in pythons
-            arguments = [] if is_first and python in PYTHONS else (NEWS if row == UNPINNED else RUNS) + WITHOUT_ENGINE
-            jobs[-1].append({'row': row, 'official': is_first, 'arguments': arguments})
+            arguments = ['--brief'] * (row in LIKE) + WITHOUT_ENGINE * (not is_first or python not in PYTHONS)
+            jobs[-1].append({'row': row, 'official': is_first, 'arguments': (RUNS + arguments) * bool(arguments)})
             pythons.add(python)
     return jobs + [[{'row': 'report', 'official': False, 'arguments': []}]]
 

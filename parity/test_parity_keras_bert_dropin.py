@@ -28,11 +28,11 @@ RANDOM = np.random.RandomState(0)
 IDS = RANDOM.randint(1, 23, (5, 9)) * (np.arange(9) < np.array([[9], [6], [3], [1], [9]]))
 SEGMENTS, MASKED = RANDOM.randint(0, 2, (5, 9)), RANDOM.randint(0, 2, (5, 9))
 CASES = [
-    {'seq_len': 9},
+    pytest.param({'seq_len': 9}, marks=pytest.mark.slow),
     {'seq_len': None, 'attention_activation': 'gelu', 'trainable': False},
-    {'seq_len': 9, 'training': False},
-    {'seq_len': None, 'training': False, 'transformer_num': 3, 'output_layer_num': 2, 'use_task_embed': True,
-     'task_num': 3},
+    pytest.param({'seq_len': 9, 'training': False}, marks=pytest.mark.slow),
+    pytest.param({'seq_len': None, 'training': False, 'transformer_num': 3, 'output_layer_num': 2,
+                  'use_task_embed': True, 'task_num': 3}, marks=pytest.mark.slow),
     {'seq_len': 9, 'training': False, 'transformer_num': 3, 'output_layer_num': [0, -1, 1], 'dropout_rate': 0.0,
      'feed_forward_activation': 'relu'},
 ]
@@ -116,6 +116,7 @@ def test_a_file_that_it_saves_opens(tmp_path):
         check('keras-bert h5', real_positions(one, IDS), real_positions(other, IDS), 1e-5)
 
 
+@pytest.mark.slow
 def test_a_transformer_that_it_saves_opens(tmp_path):
     """Encoder and decoder of keras-transformer: attention on queries, keys and values, without a future, sines."""
     keras_transformer = pytest.importorskip('keras_transformer')

@@ -46,6 +46,7 @@ def test_tokenize_encode_and_decode(vocab, first, second, cased, max_len):
         assert outcome(lambda: ours.decode(encoded[0])) == outcome(lambda: peer.decode(encoded[0]))
 
 
+@pytest.mark.slow
 @quick
 @given(st.one_of(texts.map(lambda text: text[:100]), words), st.booleans(), st.one_of(
     st.none(), st.lists(st.one_of(words.map(lambda word: word[:5]), st.just('[UNK]'), pieces), max_size=8)))
@@ -56,6 +57,7 @@ def test_rematch(text, cased, tokens):
             == outcome(lambda: theirs.rematch(text, tokens, cased=cased)))
 
 
+@pytest.mark.slow
 def test_real_lines():
     """Ids and places of 100,000 real lines of many languages, or of a share of them; see BERT4KERAS_LONG."""
     lines = mixed_lines(100000)

@@ -2,6 +2,8 @@
 """Every layer and every head against the float64 reference, on this row's Keras."""
 from __future__ import absolute_import, division, print_function
 
+import os
+
 import numpy as np
 import pytest
 
@@ -30,13 +32,13 @@ def test_every_layer_equals_the_reference(release, application, gelu):
 def test_the_outputs_are_the_heads_asked_for(release):
     """The model returns the hidden states, or the heads in the order pool or NSP, then MLM."""
     directory, config, variables = release
-    ids = random_ids(config)
+    config, ids = dict(config, num_hidden_layers=1), random_ids(config)
     exact = forward(config, variables, *ids)
-    hidden = 'Encoder-%d-FeedForward-Norm' % config['num_hidden_layers']
+    hidden = 'Encoder-1-FeedForward-Norm'
     for flags, names in (({}, [hidden]),
                          ({'with_pool': True, 'with_nsp': True}, ['NSP-Proba']),
                          ({'with_pool': True, 'with_mlm': True}, ['Pooler-Dense', 'MLM-Proba'])):
-        outputs = build_bert_model(directory, **flags).predict(list(ids))
+        outputs = build_bert_model(config, os.path.join(directory, 'bert_model.ckpt'), **flags).predict(list(ids))
         outputs = outputs if isinstance(outputs, list) else [outputs]
         assert len(outputs) == len(names)
         for name, ours in zip(names, outputs):

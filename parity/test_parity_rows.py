@@ -124,11 +124,13 @@ def test_rows_are_read_as_tox_reads_them(small_tox):
     assert [rows.python_of(row, small_tox) for row in ('a-one', 'c')] == ['3.7', '3.11']
 
 
-def test_ci_runs_the_slow_row_first_and_the_rest_of_its_environment_without_what_needs_no_engine(small_tox):
+def test_ci_runs_the_slow_row_first_and_the_rest_of_its_environment_without_what_needs_no_engine(small_tox,
+                                                                                                 monkeypatch):
     """The largest environment first; one row of each Python has the official files; the report is the last job."""
+    monkeypatch.setattr(rows, 'LIKE', {'a-one': 'b-one'})
     jobs = [[(row['row'], row['official'], row['arguments']) for row in job] for job in rows.plan(small_tox)]
-    assert jobs == [[('b-one', True, []), ('a-one', False, ['tests', 'parity', '-m', 'not engine_free'])],
-                    [('c', True, [])], [('report', False, [])]]
+    assert jobs == [[('b-one', True, []), ('a-one', False, ['tests', 'parity', '--brief', '-m', 'not engine_free'])],
+                    [('c', True, ['tests', 'parity', '-m', 'not engine_free'])], [('report', False, [])]]
 
 
 def test_all_rows_are_in_the_plan_of_ci_once():
@@ -137,6 +139,14 @@ def test_all_rows_are_in_the_plan_of_ci_once():
     assert sorted(row['row'] for row in planned) == sorted(list(rows.read_rows()) + ['report'])
     pythons = [rows.python_of(row['row']) for row in planned if row['official']]
     assert sorted(pythons) == sorted({rows.python_of(row) for row in rows.read_rows()})
+
+
+def test_what_a_brief_row_is_like_is_asked_in_full():
+    """Or is like another row which is, on the same engine."""
+    for row, other in rows.LIKE.items():
+        while other in rows.LIKE:
+            other = rows.LIKE[other]
+        assert other == "the README's tests" or other in rows.read_rows(), row
 
 
 FAKE_TOX = u"""#!/bin/sh
@@ -162,10 +172,11 @@ if sys.version_info >= (3,):  # CI itself runs on a new Python
         assert sorted(lines) == ['keras231-tf115', 'tfkeras-tf115', 'tfkeras-tf20']
         assert ' 7 passed    0 skipped   0 failed' in lines['tfkeras-tf115']
         assert [row for row, line in lines.items() if line.endswith('FAILED')] == ['tfkeras-tf20']
-        assert 'tfkeras-tf20 ran with -- tests parity -m not engine_free and nothing' in output
+        assert 'tfkeras-tf20 ran with -- tests parity --brief -m not engine_free and nothing' in output
         assert 'keras231-tf115 ran with' not in output
         folder = tmp_path / 'keras231-tf115'
-        assert (folder / 'keras231-tf115.log').read_text() == 'keras231-tf115 ran with  and /official\n'
+        assert (folder / 'keras231-tf115.log').read_text() == (
+            'keras231-tf115 ran with -- tests parity --brief and /official\n')
         assert (folder / 'tfkeras-tf115.log').read_text() == (
             'tfkeras-tf115 ran with -- tests parity -m not engine_free and nothing\n')
 

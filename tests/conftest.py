@@ -30,6 +30,25 @@ def quick_compiler():
     del os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS']
 
 
+@pytest.fixture(scope='module', autouse=True)
+def no_tracing(request):
+    """On TensorFlow 2 functions run as they are written, which takes half the time of making graphs of them.
+
+    In the rows of the slow tests, in parity/ and in fresh processes they are graphs, as they are for users. (The
+    tf.keras of TensorFlow 2.0 does not save a model that has trained without.)
+    """
+    tensorflow = sys.modules.get('tensorflow')
+    config = getattr(tensorflow, 'config', None)
+    if (request.config.getoption('slow') or not hasattr(config, 'experimental_run_functions_eagerly')
+            or tensorflow.__version__.startswith('2.0.')):
+        yield
+        return
+    run_eagerly = getattr(config, 'run_functions_eagerly', config.experimental_run_functions_eagerly)
+    run_eagerly(True)
+    yield
+    run_eagerly(False)
+
+
 @pytest.fixture(autouse=True)
 def fresh_graph(fresh_graph):
     """On TensorFlow 1 each graph runs as it was built, without a search for a quicker one: a third of a test's time.

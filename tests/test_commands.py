@@ -216,6 +216,7 @@ def test_convert_to_keras_and_back(release, tmp_path):
     assert read(back, 'vocab.txt') == read(release[0], 'vocab.txt')
 
 
+@pytest.mark.slow
 def test_convert_keras_to_keras(release, tmp_path):
     """A Keras model is written as a Keras model: same weights, GELU and application, whatever `set_gelu` says."""
     source, there, back = [os.path.join(str(tmp_path), name) for name in ('m' + MODEL_SUFFIX, 'there', 'back')]
@@ -531,6 +532,7 @@ def test_the_structure_of_a_model_file_is_checked_first(tmp_path, zipped):
         read_model_configs(path.replace('.h5', '.keras') if zipped else path)
 
 
+@pytest.mark.slow
 def test_convert_of_a_damaged_model_file(tmp_path):
     """Truncated, overwritten, flipped, another kind of file: a CheckpointError with its name, or it is converted."""
     rng, outcomes = random.Random(3), set()

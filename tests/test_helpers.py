@@ -54,27 +54,52 @@ def test_engine_free_tests_meet_no_keras():
         from bert4keras.bert import BertModel  # noqa: F401
 
 
-@pytest.mark.parametrize('asked', [False, True])
-def test_slow_tests_are_asked_for(asked):
-    """A test marked slow is left out, and named as left out, unless --slow is given; the others always run."""
+class Item(object):
+    """A test as pytest shows it, with the marks given."""
+
+    def __init__(self, nodeid, *marks):
+        self.nodeid, self.marks = nodeid, marks
+
+    def get_closest_marker(self, name):
+        return name if name in self.marks else None
+
+
+class Config(object):
+    """pytest's config with the options given, and its hook."""
+    hook = property(lambda self: self)
+
+    def __init__(self, *options):
+        self.options = options
+
+    def getoption(self, name):
+        return name in self.options
+
+    def pytest_deselected(self, items):
+        self.left_out = items
+
+
+QUICK, SLOW = Item('tests/test_cli.py::test_a'), Item('tests/test_cli.py::test_b', 'slow')
+FREE, TELLING = Item('tests/test_files.py::test_c', 'engine_free'), Item('tests/test_saving.py::test_d[x]')
+PARITY = Item('parity/test_parity_peers.py::test_e')
+
+
+@pytest.mark.parametrize('options, expected', [
+    ((), [QUICK, FREE, TELLING, PARITY]), (('slow',), [QUICK, SLOW, FREE, TELLING, PARITY]),
+    (('brief',), [FREE, TELLING, PARITY]), (('slow', 'brief'), [SLOW, FREE, TELLING, PARITY])])
+def test_slow_tests_are_asked_for_and_rows_can_be_brief(options, expected):
+    """What is left out is named as left out; nothing else is touched."""
     import conftest
-
-    class Fake(object):  # a config with its hook, and an item
-        hook = property(lambda self: self)
-
-        def getoption(self, name):
-            return {'slow': asked}[name]
-
-        def pytest_deselected(self, items):
-            self.left_out = items
-
-        def get_closest_marker(self, name):
-            return self is slow and name == 'slow'
-
-    config, slow, quick = Fake(), Fake(), Fake()
-    items = [quick, slow]
+    config, items = Config(*options), [QUICK, SLOW, FREE, TELLING, PARITY]
     conftest.pytest_collection_modifyitems(config, items)
-    assert (items, config.left_out) == (([quick, slow], []) if asked else ([quick], [slow]))
+    assert items == expected
+    assert config.left_out == [item for item in (QUICK, SLOW, FREE, TELLING, PARITY) if item not in expected]
+
+
+def test_the_modules_of_a_brief_row_are_there():
+    """Each name is that of a module of tests/."""
+    import conftest
+    for name in conftest.TELLING:
+        assert os.path.isfile(os.path.join(ROOT, 'tests', 'test_%s.py' % name)), name
 
 
 def test_memory_is_measured_within_a_context_only():

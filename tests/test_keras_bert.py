@@ -73,6 +73,7 @@ def test_layers_and_weights_stand_in_keras_berts_order(pretraining):
         + [(99,), (32, 32), (32,), (32, 2), (2,)])
 
 
+@pytest.mark.slow
 def test_the_heads_equal_the_reference(release, pretraining):
     """MLM and NSP probabilities of real tokens are the float64 reference's, with GELU by tanh."""
     _, _, (token_ids, segment_ids, _), (words, following) = pretraining
@@ -183,6 +184,7 @@ def test_what_keras_bert_builds_and_layers_on_top_are_no_change(options):
     assert bert.first_difference() is None
 
 
+@pytest.mark.slow
 def test_a_saved_model_needs_no_custom_objects(release, pretraining, tmp_path):
     """What `model.save` writes opens as it is, compiled with AdamWarmup, and gives the same outputs."""
     _, weights, inputs, outputs = pretraining
@@ -220,6 +222,7 @@ def test_masks_reach_the_users_layers_and_losses(release, pretraining):
     assert abs(losses[0] - losses[1]) < 1e-5 and losses[0] > 1
 
 
+@pytest.mark.slow
 def test_a_model_with_layers_that_take_the_mask_opens_again(tmp_path):
     """From an h5 file, on Keras 3 too, where the file has an operation of Keras for each step of a mask."""
     inputs, x = get_model(11, 7, 6, 4, 1, 2, 6, dropout_rate=0.0, training=False)
@@ -510,6 +513,7 @@ def test_a_changed_model_of_a_file_of_keras_bert_is_known(release, pretraining, 
     assert bert.first_difference().startswith(said)
 
 
+@pytest.mark.slow
 def test_a_file_that_keras_bert_saved_opens(release, pretraining, tmp_path):
     """load_model with get_custom_objects(): the same outputs, so masks, GELU and epsilon are keras-bert's."""
     _, weights, inputs, outputs = pretraining

@@ -361,6 +361,7 @@ def test_a_state_that_does_not_fit(tmp_path, monkeypatch):
         save_and_load(model, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_model_saved_before_training(tmp_path):
     """What was compiled and saved, and never trained, trains after loading as it would have."""
     model = blocks(everything())

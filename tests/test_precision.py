@@ -22,8 +22,8 @@ from tests.helpers.releases import ALBERT_CONFIG, random_ids
 from tests.helpers.saved_model import outputs_of
 
 TOLERANCE = {'mixed_float16': 1e-2, 'float16': 1e-2, 'mixed_bfloat16': 5e-2, 'bfloat16': 5e-2}
-POLICIES = ['mixed_float16', 'mixed_bfloat16', pytest.param('float16', marks=pytest.mark.slow),
-            pytest.param('bfloat16', marks=pytest.mark.slow)]
+MIXED = ['mixed_bfloat16', pytest.param('mixed_float16', marks=pytest.mark.slow)]
+POLICIES = MIXED + [pytest.param(name, marks=pytest.mark.slow) for name in ('float16', 'bfloat16')]
 HEADS = [dict(with_nsp=True, with_mlm=True, application='seq2seq'), dict(with_mlm=True, application='lm')]
 TEXTS = [u'The rain had only just stopped.', u'A short one', u'Café, naïve; 北京 and 東京 are capitals!',
          u'She counted the coins twice, put eleven of them back into the drawer, and locked it without a word.']
@@ -95,6 +95,7 @@ def test_minilm_near_float32(minilm, reference, name):
     assert 1e-4 < measured < TOLERANCE[name] * engine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', POLICIES)
 def test_finite_with_every_head(release, name):
     """Every output is finite, for a row of padding too; probabilities are float32 and sum to 1."""
@@ -155,7 +156,7 @@ def test_finite_after_training(release, name):
         assert np.isfinite(np.asarray(array, 'float32')).all()
 
 
-@pytest.mark.parametrize('name', ['mixed_float16', 'mixed_bfloat16'])
+@pytest.mark.parametrize('name', MIXED)
 def test_a_model_keeps_its_policy(release, name):
     """A model built under a policy gives the same from its config, outside of the policy."""
     ids = random_ids(release[1])
@@ -177,7 +178,7 @@ def test_a_policy_leaves_no_trace(release):
     np.testing.assert_array_equal(outputs_of(build_bert_model(release[0], with_mlm=True), ids)[0], before[0])
 
 
-@pytest.mark.parametrize('name', ['mixed_float16', 'mixed_bfloat16'])
+@pytest.mark.parametrize('name', MIXED)
 def test_sums_and_mappings_stay_in_float32(name):
     """The residual sums, and what an ALBERT makes of its embeddings, are computed in float32."""
     with policy(name):

@@ -7,6 +7,8 @@ import json
 import os
 import re
 
+import pytest
+
 from tests.helpers.releases import VOCABULARY, make_release
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,6 +33,7 @@ def make_sentence_model(directory):
             stream.write(u'%s' % json.dumps(value))
 
 
+@pytest.mark.slow
 def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
     """Every python block, one after the other in one namespace, its own assertions included."""
     directory = os.path.join(str(tmp_path), 'uncased_L-12_H-768_A-12')
