@@ -27,8 +27,8 @@ from bert4keras import __version__, embedding_commands
 from bert4keras.bus_error import on_bus_error
 from bert4keras.compat import native
 from bert4keras.embedding_commands import find_demo_weights  # noqa: F401 (parity/ asks for it here)
-from bert4keras.terminal import (
-    Formatter, about_stdout, given_texts, positive, progress_bar, quiet_engines, say, to_text)
+from bert4keras.pretraining import commands as pretraining
+from bert4keras.terminal import Formatter, about_stdout, given_texts, positive, quiet_engines, say, to_text
 
 __all__ = ['build_parser', 'main', 'parse']
 
@@ -105,34 +105,6 @@ def fill_mask(args):
             say('  %6.2f%%  %s' % (100 * probability, token))
 
 
-def corpus(args):
-    """`bert4keras corpus`: makes files of text into shards of rows to pretrain on."""
-    from bert4keras.pretraining.corpus import build_corpus
-    inputs = [native(text) for text in args.texts]
-    if not inputs:
-        raise ValueError('give the files of text: bert4keras corpus INPUT... --vocab VOCAB --output DIR')
-    total = sum(os.path.getsize(path) for path in inputs if os.path.isfile(path)) or None
-    with progress_bar(total, unit='B', unit_scale=True) as progress:
-        made = build_corpus(inputs, args.vocab, args.output, args.mode, args.length, args.workers, args.seed,
-                            args.segmenter, args.field, args.short, args.google_pairs, progress)
-    if args.export:
-        export(args, made['rows'])
-    say('%s has %d rows in %d shards: %d tokens of %d documents'
-        % (args.output, made['rows'], made['shards'], made['text_tokens'], made['documents']))
-    say('%.1f%% of the tokens are padding, %.1f%% of the lines repeat an earlier one'
-        % (100 * made['padding_share'], 100 * made['repeated_lines_share']))
-
-
-def export(args, rows):
-    """Writes what `--export` asks for into the corpus."""
-    from bert4keras.pretraining.corpus import EXPORT, cores
-    from bert4keras.pretraining.export import export_google
-    output = os.path.join(args.output, EXPORT)
-    with progress_bar(rows * args.copies, unit=' rows') as progress:
-        written = export_google(args.output, output, args.workers or cores(), args.seed, args.copies, progress)
-    say("%s has %d rows, masked, for Google's run_pretraining.py" % (output, written))
-
-
 # ------------------------------------------------------------------ the command line
 
 def build_parser():
@@ -189,27 +161,7 @@ def build_parser():
     argument('--top', metavar='N', type=positive, default=5, help='how many guesses (default: %(default)s)')
     argument('--gelu', choices=['erf', 'tanh'], help=gelu_help)
 
-    argument = add(corpus, 'make text into rows to pretrain on',
-                   'bert4keras corpus books/*.txt --vocab vocab.txt --output my_corpus',
-                   'bert4keras corpus dump.jsonl.gz --vocab my_model --output made --mode bert')
-    argument('texts', metavar='INPUT', nargs='*', help='file or glob: text with a sentence or paragraph a line and an '
-             'empty line between documents, or .jsonl with a document a line; .gz of either; - is stdin')
-    argument('--vocab', metavar='VOCAB', required=True, help="vocab.txt, a SentencePiece model, or a model's directory")
-    argument('--output', metavar='DIR', required=True, help='directory to make, or to go on with')
-    argument('--mode', choices=['roberta', 'bert', 'albert'], default='roberta', help='what a row is: text without '
-             'gaps; two segments, half of the second ones from elsewhere; or two, half in the wrong order '
-             '(default: %(default)s)')
-    argument('--length', metavar='N', type=positive, default=512, help='most tokens of a row (default: %(default)s)')
-    argument('--workers', metavar='N', type=positive, help='processes (default: one a core)')
-    argument('--seed', metavar='N', type=int, default=0, help='what bert and albert decide by (default: %(default)s)')
-    argument('--segmenter', choices=['jieba'], help='what finds Chinese words, to be masked as a whole')
-    argument('--field', metavar='NAME', default='text', help='where .jsonl has the text (default: %(default)s)')
-    argument('--short', metavar='SHARE', type=float, default=0.1, help='share of the rows of bert and albert that '
-             'are made for a random length (default: %(default)s)')
-    argument('--google-pairs', action='store_true', help="make pairs by Google's rule, not half and half")
-    argument('--export', choices=['google'], help="also write DIR/google: masked rows for Google's run_pretraining.py")
-    argument('--copies', metavar='N', type=positive, default=1, help='how many times --export writes each row, masked '
-             "otherwise each time: Google's dupe_factor (default: %(default)s)")
+    pretraining.add_commands(add)
     return parser
 
 

@@ -121,8 +121,11 @@ def _result(answer):
 
 def _stop(threads, processes, tasks, at_once):
     """Ends the workers; at_once, whatever they are doing, except that a thread cannot be ended by force."""
-    while not tasks.empty():
-        tasks.get()
+    while True:
+        try:
+            tasks.get_nowait()  # a thread may take what `empty` has seen, and `get` would wait for ever
+        except queue.Empty:
+            break
     for process in processes if at_once else ():
         process.terminate()
     for _ in threads:

@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""What the commands share: the texts they are given, what they print and write, and how far they are.
+"""What the commands share: the texts they are given, what they print and write, how far they are, and how they stop.
 
 Imports nothing heavy. What a command prints is escaped, so that no name in a file acts on the terminal.
 """
@@ -11,13 +11,16 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 
 from bert4keras.files import whole_file
 
-__all__ = ['Formatter', 'about_stdout', 'given_texts', 'open_output', 'positive', 'printable', 'progress_bar',
-           'quiet_engines', 'read_lines', 'require_stdout', 'say', 'to_text', 'write_array']
+__all__ = ['Formatter', 'StopRequest', 'about_stdout', 'given_texts', 'open_output', 'positive', 'printable',
+           'progress_bar', 'quiet_engines', 'read_lines', 'require_stdout', 'say', 'stop_request', 'to_text',
+           'write_array']
 
 MAX_LINE = 1 << 28  # bytes, its end included: some 4,000 times the longest text that a model takes
 
@@ -160,3 +163,49 @@ def positive(text):
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+# ------------------------------------------------------------------ stopping in good order
+
+class StopRequest(object):
+    """Whether somebody asked the process to end: Ctrl-C, SIGTERM or SIGHUP. Call it to know.
+
+    Attributes:
+        number: int, the signal, or None.
+    """
+
+    number = None
+
+    def __call__(self):
+        return self.number is not None
+
+    def obey(self):
+        """Ends the process as the signal would have, if there was one."""
+        if self.number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.number is not None:
+            raise SystemExit(128 + self.number)
+
+
+@contextlib.contextmanager
+def stop_request():
+    """A context in which a StopRequest, which it gives, takes the first signal to end; the next one ends at once."""
+    request, before = StopRequest(), {}
+
+    def remember(number, frame):
+        request.number = number
+        restore()
+
+    def restore():
+        while before:
+            signal.signal(*before.popitem())
+
+    if threading.current_thread().name == 'MainThread':  # nobody else may ask for signals
+        for name in ('SIGINT', 'SIGTERM', 'SIGHUP'):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) not in (None, signal.SIG_IGN):
+                before[number] = signal.signal(number, remember)
+    try:
+        yield request
+    finally:
+        restore()

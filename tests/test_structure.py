@@ -33,13 +33,15 @@ ORDER = (
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding.dense', 'embedding.directory',
-               'embedding.fields', 'embedding.pooling', 'errors', 'files', 'hdf5', 'hdf5_structure', 'parallel', 'reference', 'release', 'search', 'terminal',
-               'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families',
-               'tensor_bundle', 'pretraining', 'pretraining.corpus', 'pretraining.documents', 'pretraining.export', 'pretraining.masks',
-               'pretraining.order', 'pretraining.packing', 'pretraining.reader', 'pretraining.records')
+               'embedding.fields', 'embedding.pooling', 'errors', 'files', 'hdf5', 'hdf5_structure', 'parallel',
+               'reference', 'release', 'search', 'terminal', 'tokenizer', 'tokenizer_files', 'tokenizer_parts',
+               'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
+               'pretraining.checkpoints', 'pretraining.corpus', 'pretraining.documents', 'pretraining.export',
+               'pretraining.feeding', 'pretraining.masks', 'pretraining.metrics', 'pretraining.order',
+               'pretraining.packing', 'pretraining.reader', 'pretraining.records')
 # These start Keras when a function of theirs needs it.
-LAZY = ('cli', 'commands', 'convert', 'decoding', 'embedding', 'embedding_commands', 'model_file', 'snippets',
-        'verify')
+LAZY = ('cli', 'commands', 'convert', 'decoding', 'embedding', 'embedding_commands', 'model_file',
+        'pretraining.commands', 'snippets', 'verify')
 
 
 def module_files():

@@ -24,7 +24,7 @@ from bert4keras.errors import CorpusError
 from bert4keras.files import open_regular_file
 from bert4keras.pretraining.corpus import INDEX, SHARD, VOCABULARIES, read_corpus_json, read_index
 from bert4keras.pretraining.masks import Masker, most_predictions
-from bert4keras.pretraining.order import hashed, permuted
+from bert4keras.pretraining.order import below, hashed, permuted
 from bert4keras.pretraining.packing import NO_LABEL
 from bert4keras.pretraining.records import decode_example, read_record
 
@@ -34,7 +34,7 @@ __all__ = ['Batches', 'Corpus', 'Rows']
 Rows = collections.namedtuple('Rows', 'token_ids word_starts lengths boundaries labels')
 MAX_OPEN = 64  # shards that are mapped at a time
 _ALBERT_NGRAMS = 3
-_ORDER, _MASKS = range(2)  # what a random number is for
+_ORDER, _MASKS, _PLACES = range(3)  # what a random number is for
 
 
 class Corpus(object):
@@ -155,16 +155,19 @@ class Batches(object):
         predictions: int, P; by default as many as a full row needs.
         ngrams: int, the most words that are masked together; by default 3 for albert, else 1.
         whole_words: False to mask single tokens.
+        length: int, T, at least 8: longer rows are cut to it, in each epoch from another place; only of mode roberta.
+            None for the corpus' own.
 
     Attributes:
-        corpus, batch_size: as given.
+        corpus, batch_size, length: as given.
         predictions: int, P.
 
     Raises:
         ValueError: an argument out of range.
     """
 
-    def __init__(self, corpus, batch_size, seed=0, rate=0.15, predictions=None, ngrams=None, whole_words=True):
+    def __init__(self, corpus, batch_size, seed=0, rate=0.15, predictions=None, ngrams=None, whole_words=True,
+                 length=None):
         self.corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
         if ngrams is None:
             ngrams = _ALBERT_NGRAMS if self.corpus.mode == 'albert' else 1
@@ -172,10 +175,15 @@ class Batches(object):
                                       ('rate', rate, 0 < rate < 1), ('ngrams', ngrams, ngrams >= 1)):
             if not is_right:
                 raise ValueError('%s is %r, which is out of range' % (name, value))
-        self.predictions = most_predictions(self.corpus.length, rate) if predictions is None else predictions
-        if not 1 <= self.predictions <= self.corpus.length:
+        self.length = self.corpus.length if length is None else length
+        if not 8 <= self.length <= self.corpus.length or (
+                self.length < self.corpus.length and self.corpus.mode != 'roberta'):
+            raise ValueError('length is %r; the rows of %s have %d tokens, and can be cut, to 8 at least, in mode '
+                             'roberta only' % (length, self.corpus.directory, self.corpus.length))
+        self.predictions = most_predictions(self.length, rate) if predictions is None else predictions
+        if not 1 <= self.predictions <= self.length:
             raise ValueError('predictions is %r; it must be from 1 to the length of a row, %d'
-                             % (self.predictions, self.corpus.length))
+                             % (self.predictions, self.length))
         self.batch_size, self.seed = batch_size, seed
         special = self.corpus.special_ids
         self._mask = Masker(self.corpus.vocab_size, special['mask'], sorted(special.values()), self.predictions, rate,
@@ -213,12 +221,29 @@ class Batches(object):
             CorpusError: a file is missing or damaged. ValueError: no such rows.
         """
         indices, epochs = self.indices(step, start, stop)
-        rows = self.corpus.rows(indices)
+        rows = self._cut(self.corpus.rows(indices), epochs, indices)
         masked = self._mask(rows.token_ids, rows.word_starts, rows.lengths, hashed(self.seed, _MASKS, epochs, indices))
-        columns = np.arange(self.corpus.length)
+        columns = np.arange(self.length)
         segments = (columns >= rows.boundaries[:, None]) & (columns < rows.lengths[:, None])
         batch = {'token_ids': masked.token_ids, 'segment_ids': segments.astype('int32'), 'lengths': rows.lengths,
                  'masked_positions': masked.positions, 'masked_ids': masked.ids, 'masked_weights': masked.weights}
         if self.corpus.mode != 'roberta':
             batch['labels'] = rows.labels
         return batch
+
+    def _cut(self, rows, epochs, indices):
+        """Rows of T tokens at most, from the beginning of a word on: [CLS], a part, [SEP]."""
+        if self.length == self.corpus.length:
+            return rows
+        length, special = self.length, self.corpus.special_ids
+        cut = Rows(rows.token_ids[:, :length].copy(), rows.word_starts[:, :length].copy(),
+                   np.minimum(rows.lengths, length), np.minimum(rows.boundaries, length), rows.labels)
+        drawn = hashed(self.seed, _PLACES, epochs, indices)
+        for row in np.flatnonzero(rows.lengths > length):
+            ids, starts = rows.token_ids[row], rows.word_starts[row]
+            place = 1 + int(below(drawn[row], int(rows.lengths[row]) - length + 1)[0])
+            place = 1 + int(np.flatnonzero(starts[1:place + 1])[-1])
+            cut.token_ids[row, 1:-1] = ids[place:place + length - 2]
+            cut.word_starts[row, 1:-1] = starts[place:place + length - 2]
+            cut.token_ids[row, -1], cut.word_starts[row, -1] = special['sep'], True
+        return cut

@@ -1,0 +1,128 @@
+# -*- coding: utf-8 -*-
+"""What is written down of a training: CSV, TensorBoard, a picture of the curve, and how fast it goes.
+
+metrics.csv has a line for each step that is logged, evaluation.csv one for each evaluation. Who goes on from a
+checkpoint drops the lines after it first, as they will come again. TensorBoard's and Matplotlib's own packages write
+their files, where they are installed.
+"""
+from __future__ import absolute_import, division, print_function
+
+import csv
+import io
+import logging
+import os
+
+from bert4keras.files import whole_file
+
+__all__ = ['Metrics', 'draw_curve', 'flops_per_token']
+
+TRAINING, EVALUATION, CURVE, BOARD = 'metrics.csv', 'evaluation.csv', 'curve.png', 'tensorboard'
+COLUMNS = {TRAINING: ('step', 'loss', 'pair_loss', 'word_accuracy', 'learning_rate', 'tokens_per_second',
+                      'padding_share'),
+           EVALUATION: ('step', 'loss', 'pair_loss', 'word_accuracy', 'pair_accuracy')}
+logger = logging.getLogger(__name__)
+
+
+class Metrics(object):
+    """The figures of a training.
+
+    Args:
+        directory: to write to.
+        step: int, that of the checkpoint that training goes on from; later lines are dropped.
+    """
+
+    def __init__(self, directory, step):
+        self.directory = directory
+        for name in (TRAINING, EVALUATION):
+            _keep_until(os.path.join(directory, name), COLUMNS[name], step)
+        self._board = _open_board(os.path.join(directory, BOARD))
+
+    def write(self, name, figures):
+        """Adds a line to TRAINING or EVALUATION: a dict of COLUMNS, of which some may be missing."""
+        with io.open(os.path.join(self.directory, name), 'ab') as stream:
+            stream.write(_line([_text(figures.get(column)) for column in COLUMNS[name]]))
+        if self._board is not None:
+            group = {TRAINING: 'train', EVALUATION: 'evaluation'}[name]
+            for column in COLUMNS[name][1:]:
+                if figures.get(column) is not None:
+                    self._board('%s/%s' % (group, column), figures[column], figures['step'])
+
+
+def _line(cells):
+    return (','.join(cells) + '\n').encode('ascii')
+
+
+def _text(value):
+    return '' if value is None else '%d' % value if isinstance(value, int) else '%.6g' % value
+
+
+def _keep_until(path, columns, step):
+    """Makes a CSV file that has a header, and of what is there the lines up to a step."""
+    kept = []
+    if os.path.exists(path):
+        with io.open(path, encoding='ascii', errors='replace') as stream:
+            for line in list(stream)[1:]:
+                cells = line.rstrip('\n').split(',')
+                if line.endswith('\n') and len(cells) == len(columns) and cells[0].isdigit() and int(cells[0]) <= step:
+                    kept.append(cells)
+    with whole_file(path) as stream:
+        for cells in [columns] + kept:
+            stream.write(_line(cells))
+
+
+def _open_board(directory):
+    """A function (name, value, step) that writes for TensorBoard; None where its package is not installed."""
+    try:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    except ImportError:
+        return None
+    import time
+    writer = EventFileWriter(directory)
+
+    def write(name, value, step):
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
+        writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+        writer.flush()
+    return write
+
+
+def draw_curve(directory):
+    """Draws both files as curve.png; returns its path, or None without Matplotlib, which is logged."""
+    try:
+        import matplotlib
+        matplotlib.use('Agg')
+        from matplotlib import pyplot
+    except ImportError:
+        logger.warning('no picture of the curve, as Matplotlib is not installed: pip install matplotlib. The figures '
+                       'are in %s', os.path.join(directory, TRAINING))
+        return None
+    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    for name, style in ((TRAINING, {'linewidth': 0.8}), (EVALUATION, {'marker': 'o'})):
+        with io.open(os.path.join(directory, name), **({} if str is not bytes else {'mode': 'rb'})) as stream:
+            rows = list(csv.DictReader(stream))
+        axes.plot([int(row['step']) for row in rows], [float(row['loss']) for row in rows],
+                  label={TRAINING: 'training', EVALUATION: 'held-out text'}[name], **style)
+    axes.set_xlabel('step')
+    axes.set_ylabel('loss')
+    axes.legend()
+    path = os.path.join(directory, CURVE)
+    with whole_file(path) as stream:
+        figure.savefig(stream, format='png', dpi=100)
+    pyplot.close(figure)
+    return path
+
+
+def flops_per_token(config, length, predictions):
+    """The floating point operations of a training step, forward and backward, for each token of the batch.
+
+    6 for each weight of a block's products, 12 for each of the products of attention (L blocks, D hidden, T tokens:
+    12 L D T), and 6 for each weight of the masked language model at the share of positions that it is computed at
+    (https://arxiv.org/abs/2001.08361, https://arxiv.org/abs/2204.02311).
+    """
+    hidden, blocks = config['hidden_size'], config['num_hidden_layers']
+    width = config['embedding_size']
+    inside = blocks * (4 * hidden * hidden + 2 * hidden * config['intermediate_size'])
+    words = hidden * width + width * config['vocab_size']
+    return 6 * inside + 12 * blocks * hidden * length + 6 * predictions / length * words
