@@ -18,8 +18,8 @@ from bert4keras.errors import VocabularyError
 from bert4keras.release.directory import vocabulary_name
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
 from bert4keras.tokenizer_files import (
-    CONTROL, NORMAL, UNKNOWN, AddedToken, HubSpTokenizer, HubTokenizer, Piece, carry_tokenizer, load_tokenizer,
-    read_model, save_tokenizer_files, write_model)
+    AddedToken, HubSpTokenizer, HubTokenizer, carry_tokenizer, load_tokenizer, save_tokenizer_files)
+from bert4keras.tokenizer_files.sentencepiece_model import CONTROL, NORMAL, UNKNOWN, Piece, read_model, write_model
 from bert4keras.tokenizer_parts import fit, fit_longest_first
 
 pytestmark = pytest.mark.engine_free
