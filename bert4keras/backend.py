@@ -16,7 +16,7 @@ import numpy as np
 
 from bert4keras.early_backend import (
     K, batch_gather, get_all_attributes, is_tf_keras, multilabel_categorical_crossentropy, piecewise_linear,
-    root_mean_square, search_layer, sequence_masking)
+    root_mean_square, search_layer, sequence_masking, sparse_multilabel_categorical_crossentropy)
 from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
@@ -28,7 +28,7 @@ __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
            'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',
-           'sequence_masking']
+           'sequence_masking', 'sparse_multilabel_categorical_crossentropy']
 
 keras = import_keras()
 IS_KERAS_3 = hasattr(keras, 'ops')

@@ -13,10 +13,12 @@ import warnings
 
 import numpy as np
 
+from bert4keras.early_text import refused
 from bert4keras.which_keras import import_keras
 
 __all__ = ['K', 'batch_gather', 'get_all_attributes', 'is_tf_keras', 'multilabel_categorical_crossentropy',
-           'piecewise_linear', 'root_mean_square', 'search_layer', 'sequence_masking']
+           'piecewise_linear', 'root_mean_square', 'search_layer', 'sequence_masking',
+           'sparse_multilabel_categorical_crossentropy']
 
 keras = import_keras()
 is_tf_keras = keras.__name__ != 'keras'
@@ -275,3 +277,7 @@ def multilabel_categorical_crossentropy(y_true, y_pred):
     negative = K.logsumexp(K.concatenate([negative, zeros], axis=-1), axis=-1)
     positive = K.logsumexp(K.concatenate([positive, zeros], axis=-1), axis=-1)
     return negative + positive
+
+
+sparse_multilabel_categorical_crossentropy = refused(
+    'sparse_multilabel_categorical_crossentropy', 'give multilabel_categorical_crossentropy the labels as 0 and 1')

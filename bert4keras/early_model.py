@@ -65,5 +65,34 @@ class EarlyModel(object):
         return [keras.layers.Input(shape=(self.sequence_length,), dtype=backend.EARLY_IDS_DTYPE,
                                    name=self.layer_name(name)) for name in ('Input-Token', 'Input-Segment')]
 
+    @property
+    def input(self):
+        """The model's symbolic inputs, a list; 0.11's `inputs` is a hook here."""
+        return self.model.input
+
+    @property
+    def output(self):
+        """The model's symbolic output, or a list; 0.11's `outputs` is a hook here."""
+        return self.model.output
+
+    @property
+    def num_hidden_layers(self):
+        """The number of blocks."""
+        return self.config['num_hidden_layers']
+
+    def apply_embeddings(self, inputs):
+        """[token ids, segment ids], int [B, T] -> their embeddings [B, T, D], and the mask of the following calls."""
+        x, self.table = self.embed(*inputs[:2])
+        self.mask = self.attention_mask(*inputs[:2])
+        return x
+
+    def apply_main_layers(self, inputs, index):
+        """Block `index`, from 0, after `apply_embeddings`: [B, T, D] -> [B, T, D]."""
+        return self.after_block(self.transformer_block(inputs, self.mask, index), index)
+
+    def apply_final_layers(self, inputs):
+        """The heads, after the last block: [B, T, D] -> what `outputs` returns."""
+        return self.outputs(inputs, self.table)
+
     def plain_options(self):
         return dict(super(EarlyModel, self).plain_options(), from_zero=self.from_zero)

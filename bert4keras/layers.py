@@ -14,10 +14,10 @@ import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
-# of releases up to 0.11; LayerNormalization is not in __all__, as it is one of Keras' own names
+# of releases up to 0.11; what is not in __all__ is refused, or, as LayerNormalization, one of Keras' own names
 from bert4keras.task_layers import (  # noqa: F401
-    ConditionalRandomField, EfficientGlobalPointer, GlobalPointer, LayerNormalization, Loss,
-    MaximumEntropyMarkovModel, add_loss)
+    ConditionalRandomField, EfficientGlobalPointer, FeedForward, GatedAttentionUnit, GlobalPointer, LayerNormalization,
+    Loss, MaximumEntropyMarkovModel, MultiHeadAttention, PositionEmbedding, SinusoidalPositionEmbedding, add_loss)
 
 __all__ = ['affine', 'BertLayer', 'BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding',
            'BertLayerNorm', 'BertSequenceMask', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward',

@@ -158,8 +158,8 @@ class AutoRegressiveDecoder(object):
     beam or sample, and what was generated so far, int [rows, tokens]; it returns the probabilities of the next token,
     [rows, V], or logits under `@AutoRegressiveDecoder.wraps('logits')`. Without `wraps`, as before 0.8, the third
     argument is the number of tokens generated so far. Differences from 0.11: beam search follows `search.beam_search`
-    with the sum as the score, goes on until there are as many ends as beams (`min_ends` has no effect), and no end
-    comes before minlen.
+    with the sum as the score, goes on until there are as many ends as beams, and no end comes before minlen; `min_ends`
+    must be 1.
 
     Args:
         start_id: int, the token that `output_ids` begins with; None for none.
@@ -171,6 +171,7 @@ class AutoRegressiveDecoder(object):
     def __init__(self, start_id, end_id, maxlen, minlen=1):
         self.start_id, self.end_id, self.maxlen, self.minlen = start_id, end_id, maxlen, minlen
         self.limits = Limits(end_id, maxlen, max(minlen - 1, 0))
+        self.first_output_ids = np.full((1, int(start_id is not None)), start_id or 0, 'int64')
 
     def predict(self, inputs, output_ids, states):
         raise NotImplementedError('a subclass returns the probabilities of the next token here')
@@ -205,18 +206,26 @@ class AutoRegressiveDecoder(object):
 
     def beam_search(self, inputs, topk, states=None, temperature=1, min_ends=1):
         """The best of `topk` beams: int array of token ids, with the end if there is one. `inputs`: a list of rows."""
+        self._check(min_ends)
         step = self._step(inputs, topk, states, temperature)
         return self._with_end(beam_search(step, 1, self.limits, topk, 0)[0][0])
 
     def random_sample(self, inputs, n, topk=None, topp=None, states=None, temperature=1, min_ends=1):
         """Draws n texts: a list of n arrays such as `beam_search` returns. The seed is numpy.random's."""
+        self._check(min_ends)
         found = sample(self._step(inputs, n, states), [0], self.limits, n, temperature, topk, topp)[0]
         return [self._with_end(one) for one in found]
+
+    @staticmethod
+    def _check(min_ends):
+        if min_ends != 1:
+            raise ValueError('min_ends must be 1, not %r: generate up to the first end, add that to the inputs, and '
+                             'generate again' % (min_ends,))
 
     def _step(self, inputs, rows, states=None, temperature=1):
         """The `step` of so many rows of one text, as `search` wants it."""
         inputs = [np.repeat(np.asarray(one)[None], rows, axis=0) for one in inputs]
-        output_ids = [np.full((rows, int(self.start_id is not None)), self.start_id or 0, 'int64')]
+        output_ids = [np.repeat(self.first_output_ids, rows, axis=0)]
         given = [states]
 
         def step(parents, token_ids):

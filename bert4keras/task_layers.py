@@ -9,8 +9,9 @@ from bert4keras import backend
 from bert4keras.backend import keras, kops
 from bert4keras.early_text import refused
 
-__all__ = ['ConditionalRandomField', 'EfficientGlobalPointer', 'GlobalPointer', 'LayerNormalization', 'Loss',
-           'MaximumEntropyMarkovModel', 'add_loss']
+__all__ = ['ConditionalRandomField', 'EfficientGlobalPointer', 'FeedForward', 'GatedAttentionUnit', 'GlobalPointer',
+           'LayerNormalization', 'Loss', 'MaximumEntropyMarkovModel', 'MultiHeadAttention', 'PositionEmbedding',
+           'SinusoidalPositionEmbedding', 'add_loss']
 
 _MASKED = -1e12  # a score that says: this is padding
 
@@ -267,3 +268,8 @@ GlobalPointer = refused('GlobalPointer', 'build it of two BertDense and a loss, 
 EfficientGlobalPointer = refused('EfficientGlobalPointer', 'build it of two BertDense and a loss, or tag with '
                                  'head="tokens"')
 MaximumEntropyMarkovModel = refused('MaximumEntropyMarkovModel', 'use ConditionalRandomField')
+FeedForward = refused('FeedForward', 'use BertFeedForward')
+GatedAttentionUnit = refused('GatedAttentionUnit', 'override BertModel.transformer_block')
+MultiHeadAttention = refused('MultiHeadAttention', 'use BertSelfAttention, or that of Keras')
+PositionEmbedding = refused('PositionEmbedding', 'use BertPositionEmbedding')
+SinusoidalPositionEmbedding = refused('SinusoidalPositionEmbedding', 'override BertModel.add_positions')

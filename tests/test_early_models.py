@@ -96,6 +96,8 @@ def test_what_is_refused_says_what_to_use(release, options, said):
         models.build_transformer_model(paths(release)[0], **options)
     with pytest.raises(ValueError, match='MirroredStrategy'):
         models.data_parallel(None)
+    with pytest.raises(ValueError, match='sparse.*multilabel_categorical_crossentropy the labels as 0 and 1'):
+        backend.sparse_multilabel_categorical_crossentropy(None, None)
 
 
 @pytest.mark.slow
@@ -147,6 +149,18 @@ def test_what_scripts_ask_of_a_plain_model(release):
     assert type(named).__name__ == 'EarlyBert'
     with pytest.raises(ValueError, match='nezha'):
         build_bert_model(*paths(release), model='nezha')
+
+
+@pytest.mark.slow
+def test_a_model_in_its_parts(release):
+    """0.11's embeddings, blocks and heads, called one by one, give the model's output; what it says of itself."""
+    bert = models.build_transformer_model(*paths(release), with_mlm=True, return_keras_model=False)
+    x = bert.apply_embeddings(bert.input)
+    for index in range(bert.num_hidden_layers):
+        x = bert.apply_main_layers(x, index)
+    parts = keras.models.Model(bert.input, bert.apply_final_layers(x))
+    assert bert.num_hidden_layers == 2 and bert.output is bert.model.output
+    assert is_close(parts.predict_on_batch(IDS), bert.model.predict_on_batch(IDS))
 
 
 class WithoutSequenceMask(BertModel):

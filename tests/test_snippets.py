@@ -157,6 +157,11 @@ def test_scripts_for_the_early_decoder(cls):
     assert [one.tolist() for one in cls(None, 4, 9).random_sample([[1, 2]], 2, topk=1)] == [[3, 1, 2, 4]] * 2
     with pytest.raises(ValueError, match="'probas' or 'logits'"):
         snippets.AutoRegressiveDecoder.wraps('scores')
+    assert cls(None, 4, 9).first_output_ids.shape == (1, 0) and cls(3, 4, 9).first_output_ids.tolist() == [[3]]
+    for call in (lambda: cls(None, 4, 9).beam_search([[1, 2]], 1, min_ends=2),
+                 lambda: cls(None, 4, 9).random_sample([[1, 2]], 1, min_ends=2)):
+        with pytest.raises(ValueError, match='min_ends must be 1, not 2: .*add that to the inputs'):
+            call()
 
 
 def test_padding_by_its_first_name():

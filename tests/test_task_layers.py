@@ -103,7 +103,9 @@ def test_loss_as_a_layer():
 
 @pytest.mark.parametrize('name, instead', [
     ('GlobalPointer', 'tokens'), ('EfficientGlobalPointer', 'tokens'),
-    ('MaximumEntropyMarkovModel', 'ConditionalRandomField')])
+    ('MaximumEntropyMarkovModel', 'ConditionalRandomField'), ('FeedForward', 'BertFeedForward'),
+    ('GatedAttentionUnit', 'transformer_block'), ('MultiHeadAttention', 'BertSelfAttention'),
+    ('PositionEmbedding', 'BertPositionEmbedding'), ('SinusoidalPositionEmbedding', 'add_positions')])
 def test_what_is_refused_says_what_to_use(name, instead):
     """A layer that is not here is an error that says what is."""
     with pytest.raises(ValueError, match=name + '.*' + instead):
