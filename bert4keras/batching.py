@@ -55,13 +55,14 @@ def encode_texts(tokenizer, texts, max_length=None, prompt=''):
     return rows
 
 
-def check_rows(rows, max_length, positions, vocab_size):
+def check_rows(rows, max_length, positions, vocab_size, on_cut=None):
     """Checks that tokenized texts fit a model, and logs how many were cut.
 
     Args:
         rows: list of (token ids, segment ids, whether they were cut).
         max_length: int they were cut to, or None.
         positions, vocab_size: see `check_token_ids`, also for what is raised.
+        on_cut: None, or a function to call with the number that were cut, instead of logging it.
 
     Returns:
         list of (token ids, segment ids).
@@ -76,7 +77,9 @@ def check_rows(rows, max_length, positions, vocab_size):
         if len(segment_ids) != len(token_ids):
             raise TextError(index, 'has %d token ids, but %d segment ids' % (len(token_ids), len(segment_ids)))
     cut = sum(is_cut for _, _, is_cut in rows)
-    if cut:
+    if on_cut is not None:
+        on_cut(cut)
+    elif cut:
         logger.warning('%d of %d texts had more than %d tokens and were cut', cut, len(rows), max_length)
     return [(token_ids, segment_ids) for token_ids, segment_ids, _ in rows]
 

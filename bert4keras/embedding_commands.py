@@ -5,6 +5,7 @@ from __future__ import absolute_import, division, print_function
 import argparse
 import contextlib
 import json
+import logging
 import os
 import pkgutil
 import sys
@@ -24,7 +25,11 @@ DEMO_MISSING = (
 
 
 def embed(args):
-    """`bert4keras embed`: writes one vector a text, as JSON lines or .npy."""
+    """`bert4keras embed`: writes one vector a text, as JSON lines or .npy, or those of many into a directory."""
+    if is_directory(args.output):
+        return embed_files(args)
+    if args.input is not None and args.input.endswith(('.jsonl', '.gz')) or args.id_field or args.format:
+        raise ValueError('give --output DIR/, with a slash, to embed a field of .jsonl, or files that are compressed')
     texts = given_texts(args)
     with open_output(args.output) as stream:  # before the work, which would be lost if this failed
         vectors = embed_texts(texts, args)
@@ -44,6 +49,35 @@ def embed_texts(texts, args):
             texts, prompt_name=args.prompt_name, prompt=args.prompt, dimensions=args.dimensions,
             normalized=args.normalize, batch_size=args.batch_size, max_length=args.max_length, progress=progress)
     return finite(vectors, args.model)
+
+
+def is_directory(path):
+    """Whether an --output names a directory."""
+    return path is not None and (path.endswith(('/', os.sep)) or os.path.isdir(path))
+
+
+def embed_files(args):
+    """`bert4keras embed --output DIR/`: the texts of files, part by part."""
+    if args.input is None or args.texts:
+        raise ValueError('give --input FILE or a quoted glob, and no texts, with --output DIR/')
+    from bert4keras.embedding.corpus import embed_corpus
+    from bert4keras.pretraining.documents import find_inputs
+    total = sum(os.path.getsize(path) for path in find_inputs([args.input]) if os.path.isfile(path)) or None
+    embedder = load_embedder(args.model, args.pooling)
+    start = time.time()
+
+    def speed():
+        return '%d tokens/s' % (embedder.tokens / max(time.time() - start, 1e-3))
+    with progress_bar(total, speed, unit='B', unit_scale=True) as progress:
+        made = embed_corpus(embedder, [args.input], args.output, args.field or 'text', args.id_field,
+                            args.format or 'npy', args.rows, progress, prompt_name=args.prompt_name, prompt=args.prompt,
+                            dimensions=args.dimensions, normalized=args.normalize, batch_size=args.batch_size,
+                            max_length=args.max_length)
+    say('%s has %d vectors of %d numbers in %d files: %s'
+        % (args.output, made['rows'], made['width'], made['shards'],
+           '%d tokens in this run, %s' % (made['tokens'], speed()) if made['tokens'] else 'all were there'))
+    if made['cut']:
+        logging.getLogger('bert4keras').warning('%d texts were cut to the model\'s length', made['cut'])
 
 
 def rank(args):
@@ -130,10 +164,10 @@ def read_shipped(name):
 
 def output_path(text):
     """An argument that names a file that `embed` can write."""
-    if not text.endswith(('.npy', '.jsonl')):
-        raise argparse.ArgumentTypeError('%s does not end in .npy or .jsonl' % text)
-    if os.path.isdir(text) or not os.path.isdir(os.path.dirname(text) or '.'):
-        raise argparse.ArgumentTypeError('%s is a directory, or in one that does not exist' % text)
+    if not is_directory(text) and not text.endswith(('.npy', '.jsonl')):
+        raise argparse.ArgumentTypeError('%s does not end in .npy or .jsonl, nor in / for a directory' % text)
+    if not os.path.isdir(os.path.dirname(text.rstrip('/' + os.sep)) or '.'):
+        raise argparse.ArgumentTypeError('%s is in a directory that does not exist' % text)
     return text
 
 
@@ -157,13 +191,20 @@ def add_commands(add):
 
     argument = add(embed, 'turn texts into vectors',
                    'bert4keras embed my_model "a text" "another text"',
-                   'bert4keras embed my_model --input lines.txt --output vectors.npy')
+                   'bert4keras embed my_model --input lines.txt --output vectors.npy',
+                   "bert4keras embed my_model --input 'texts/*.jsonl' --output vectors/")
     argument('model', metavar='MODEL', help='directory with config, weights and vocabulary, or the prefix of a '
              'checkpoint that has the other two beside it')
     argument('texts', metavar='TEXT', nargs='*', help='a text to embed')
-    argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin')
+    argument('--input', metavar='FILE', help='the texts, one a line, in UTF-8; - is stdin. With --output DIR/ also a '
+             'quoted glob, .jsonl and .gz')
     argument('--output', metavar='FILE', type=output_path, help='file.npy, a float32 array [texts, hidden size], '
-             'or file.jsonl; by default JSON lines to stdout')
+             'or file.jsonl; by default JSON lines to stdout. DIR/, with a slash, for more texts than fit the memory: '
+             'files of --rows vectors, each with its ids; a run that was killed goes on')
+    argument('--field', metavar='NAME', help='where .jsonl has the text (default: text)')
+    argument('--id-field', metavar='NAME', help='where .jsonl has the id (default: file and line are the id)')
+    argument('--format', choices=['npy', 'parquet'], help='of the files in DIR/ (default: npy)')
+    argument('--rows', metavar='N', type=positive, default=1 << 13, help='vectors in each file (default: %(default)s)')
     argument('--pooling', metavar='HOW', type=poolings, help='how the vectors of the tokens become one: %s; or '
              'several, put end to end: cls+mean (default: as a directory of sentence-transformers says, else mean)'
              % ', '.join(POOLINGS))

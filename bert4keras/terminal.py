@@ -81,14 +81,24 @@ def open_output(path):
 
 
 @contextlib.contextmanager
-def progress_bar(total, **options):
-    """A function to report progress to, which draws after 2 s; None where nobody looks. Options are tqdm's."""
+def progress_bar(total, note=None, **options):
+    """A function to report progress to, which draws after 2 s; None where nobody looks.
+
+    Args:
+        total: int, of what is reported; the time left is drawn, too.
+        note: None, or a function that returns what is drawn at the end.
+        **options: tqdm's.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
     with tqdm(total=total, delay=2, leave=False, **dict({'unit': ' texts'}, **options)) as bar:
-        yield bar.update
+        def update(count):
+            if note is not None:
+                bar.set_postfix_str(note(), refresh=False)
+            bar.update(count)
+        yield update
 
 
 def write_array(stream, array):

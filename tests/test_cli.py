@@ -17,6 +17,7 @@ import pytest
 from bert4keras import __version__, backend, cli, commands, embedding_commands, layers, snippets, terminal
 from bert4keras.bert import build_bert_model
 from bert4keras.embedding import encoder
+from bert4keras.embedding.corpus import read_vectors
 from bert4keras.families import find_release
 from bert4keras.tokenizer import Tokenizer, VocabularyError
 from tests.helpers.releases import make_release
@@ -282,6 +283,32 @@ def test_no_lines_give_an_array_without_rows(run, release, tmp_path):
     empty, output = write(tmp_path / 'in.txt', b''), tmp_path / 'out.npy'
     assert run('embed', release[0], '--input', empty, '--output', output) == (0, '', '')
     assert np.load(str(output)).shape == (0, 32)
+
+
+def test_embed_into_a_directory(run, release, expected, tmp_path):
+    """Of .jsonl: the vectors that `embed` gives, in files, with their ids; again there is nothing left to do."""
+    write(tmp_path / 'a.jsonl', u''.join(u'%s\n' % json.dumps({'name': index, 'body': text})
+                                        for index, text in enumerate(TEXTS)))
+    argv = ['embed', release[0], '--input', tmp_path / '*.jsonl', '--output', str(tmp_path / 'v') + '/',
+            '--field', 'body', '--id-field', 'name', '--rows', 2]
+    code, out, err = run(*argv)
+    assert code == 0 and 'has 5 vectors of 32 numbers in 3 files: ' in out and 'tokens/s' in out and not err
+    found = list(read_vectors(str(tmp_path / 'v')))
+    assert [ids for ids, _ in found] == [[0, 1], [2, 3], [4]]
+    assert np.abs(np.concatenate([vectors for _, vectors in found]) - expected).max() < TOLERANCE
+    assert run(*argv)[1].rstrip().endswith('in 3 files: all were there')
+    code, out, err = run(*(argv + ['--normalize']))
+    assert code == 2 and 'normalized = false, not true' in err
+
+
+@pytest.mark.parametrize('argv, part', [
+    (['--input', 'a.jsonl'], '--output DIR/'), (['--input', 'a.gz', '--output', 'v.npy'], '--output DIR/'),
+    (['a', '--id-field', 'x'], '--output DIR/'), (['a', '--output', './'], '--input FILE'),
+    (['--input', 'no/such/*', '--output', './'], 'no/such')])
+def test_what_embed_needs_a_directory_for(run, argv, part):
+    """Objects are not embedded as text, and texts on the command line not into a directory."""
+    code, out, err = run('embed', 'm', *argv)
+    assert (code, out) == (2, '') and part in err
 
 
 @pytest.mark.slow

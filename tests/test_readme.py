@@ -40,15 +40,19 @@ def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
     os.mkdir(directory)
     make_release(directory, num_hidden_layers=1, vocab=VOCABULARY)
     make_sentence_model(os.path.join(str(tmp_path), 'bge-small-en-v1.5'))
+    os.mkdir(os.path.join(str(tmp_path), 'texts'))
+    with io.open(os.path.join(str(tmp_path), 'texts', 'a.jsonl'), 'w', encoding='utf-8') as stream:
+        stream.write(u'{"id": "first", "text": "word1 word2"}\n{"id": "second", "text": "word3"}\n')
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
-    assert len(blocks) == 14
+    assert len(blocks) == 15
     namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)
     assert namespace['hidden'].shape[::2] == (2, 32)
     assert os.path.exists('fine-tuned.ckpt.index')
-    assert namespace['scores'].shape == (1, 2) and namespace['small'].shape == (1, 16)
+    assert namespace['small'].shape == (1, 16)
+    assert sorted(name for _, name in namespace['nearest']) == ['first', 'second']
 
 
 def test_the_two_commands_stand_first_and_are_one_line_each():

@@ -15,6 +15,7 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import fnmatch
+import hashlib
 import json
 import os
 
@@ -23,13 +24,14 @@ from bert4keras.embedding.dense import Dense, find_activation
 from bert4keras.embedding.fields import expect, get, read_module
 from bert4keras.embedding.pooling import POOLINGS, SIMILARITIES, normalize
 from bert4keras.errors import CheckpointError, ConfigError, some
-from bert4keras.files import MAX_JSON, read_regular_file
+from bert4keras.files import MAX_JSON, open_regular_file, read_regular_file
 from bert4keras.release.config import read_config, read_fields
 from bert4keras.release.directory import CONFIG_PATTERNS, find_release
 
-__all__ = ['PairModel', 'SentenceModel', 'read_pair_model', 'read_sentence_model', 'width_of']
+__all__ = ['PairModel', 'SentenceModel', 'fingerprint', 'read_pair_model', 'read_sentence_model', 'width_of']
 
 MODULES = 'modules.json'
+ENDS = 1 << 20  # bytes at each end of a file, which its fingerprint is taken of
 OPTIONS = 'config_sentence_transformers.json'
 # What older versions called the settings of a Transformer; the first that is there counts.
 TRANSFORMER_CONFIGS = tuple('sentence_%s_config.json' % name for name in (
@@ -91,6 +93,25 @@ def read_sentence_model(path):
                              hidden_size))
     following = tuple(_read_following(os.path.join(directory, entry.path), entry.name) for entry in entries[2:])
     return SentenceModel(path, release, hidden_size, True, poolings, include_prompt, following, *(settings + options))
+
+
+def fingerprint(model):
+    """A SHA-256, in hexadecimal, of a SentenceModel: its small files, and both ends of its weights."""
+    config, checkpoint, vocabulary = model.release
+    folders = [os.path.dirname(config)] + [module.path for module in model.modules if isinstance(module, Dense)]
+    paths = [config, checkpoint, checkpoint + '.index', vocabulary]
+    paths += [os.path.join(folder, name) for folder in folders
+              for name in ('tokenizer.json', 'tokenizer_config.json', 'config.json', 'model.safetensors')]
+    digest = hashlib.sha256(json.dumps([model.poolings, model.include_prompt, model.max_length, model.lowercase,
+                                        len(model.modules), model.dimensions]).encode('ascii'))
+    for path in paths:
+        if path is not None and os.path.isfile(path):
+            with open_regular_file(path) as stream:
+                digest.update(stream.read(ENDS))
+                size = stream.seek(0, os.SEEK_END) or stream.tell()
+                stream.seek(max(0, size - ENDS))
+                digest.update(stream.read(ENDS) + ('%d' % size).encode('ascii'))
+    return digest.hexdigest()
 
 
 PairModel = collections.namedtuple('PairModel', [

@@ -13,7 +13,7 @@ import numpy as np
 
 from bert4keras.batching import check_rows, compute_by_length, encode_texts, padded_length
 from bert4keras.compat import STRINGS, fspath
-from bert4keras.embedding.directory import read_sentence_model, width_of
+from bert4keras.embedding.directory import fingerprint, read_sentence_model, width_of
 from bert4keras.embedding.pooling import SIMILARITIES, normalize, parse_pooling, pool
 from bert4keras.errors import ConfigError, TextError
 
@@ -81,6 +81,7 @@ class Embedder(object):
         max_length: int, the number of tokens that texts are cut to; None where a longer text is an error.
         dimensions: int, how many numbers a vector has unasked.
         similarity_name: 'cosine', 'dot', 'euclidean' or 'manhattan'.
+        tokens: int, how many tokens it has computed, padding left out.
 
     Raises:
         ConfigError, CheckpointError, VocabularyError (ValueErrors): a file is missing or wrong, or asks for what is
@@ -100,9 +101,10 @@ class Embedder(object):
         self.dimensions = min(says.dimensions or self._width, self._width)
         self.model, self.tokenizer = load_model(says.release, says.lowercase)
         self.max_length = length_limit(says, self) if says.says else None
+        self.tokens = 0
 
     def encode(self, texts, prompt_name=None, prompt=None, dimensions=None, normalized=False, batch_size=32,
-               max_length=None, progress=None):
+               max_length=None, progress=None, on_cut=None):
         """Turns texts into vectors.
 
         Args:
@@ -113,6 +115,7 @@ class Embedder(object):
                 (Matryoshka); where the directory ends in a Normalize, their length is 1 again.
             normalized: whether vectors get length 1, whatever the directory says.
             batch_size, max_length, progress: see `embed`; max_length None is for `self.max_length`.
+            on_cut: None, or a function to call with the number of texts that were cut, instead of a warning.
 
         Returns:
             float32 array [N, dimensions], in the order of `texts`.
@@ -124,20 +127,27 @@ class Embedder(object):
             raise ValueError('dimensions must be from 1 to %d, what %s has; not %r'
                              % (self._width, self.path, dimensions))
         max_length = self.max_length if max_length is None else max_length
-        prompt = self._find_prompt(prompt_name, prompt)
+        prompt = self.find_prompt(prompt_name, prompt)
         skipped = 0
         if prompt and not self._says.include_prompt:
             skipped = len(self.tokenizer.encode(prompt, max_length=max_length)[0]) - 1  # [SEP] is none of it
         vectors = _pooled(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
-                          skipped)
+                          skipped, self._count, on_cut)
         for module in self._says.modules:
             vectors = module(vectors)
         again = dimensions is not None and self._says.modules[-1:] == (normalize,)
         vectors = vectors[:, :dimensions or self.dimensions]
         return np.ascontiguousarray(normalize(vectors) if normalized or again else vectors)
 
-    def _find_prompt(self, name, prompt):
-        """The text to put before each text."""
+    def _count(self, lengths):
+        self.tokens += sum(lengths)
+
+    def fingerprint(self):
+        """A SHA-256, in hexadecimal, of the directory: its small files, and both ends of its weights."""
+        return fingerprint(self._says)
+
+    def find_prompt(self, name=None, prompt=None):
+        """The text to put before each text; see `encode`."""
         if prompt is not None:
             if name is not None:
                 raise ValueError('give the prompt, or its name: one of the two')
@@ -212,17 +222,23 @@ def positions_of(model):
     return _layers_of(model)['Embedding-Position'].max_position_embeddings
 
 
-def _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0):
+def _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0,
+            count=lambda lengths: None, on_cut=None):
     """The pooled vectors of texts with a prompt, float32 [N, D * poolings]; see `embed` and `pool`."""
+    def finish(hidden, lengths):
+        count(lengths)
+        return pool(hidden, lengths, poolings, skipped)
+
     if (not isinstance(model.output_shape, tuple) or len(model.output_shape) != 3
             or {'MLM-Proba', 'Classifier', 'Span'} & set(_layers_of(model))):
         raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp, with_mlm '
                          'and head')
     return compute_texts(model, tokenizer, texts, len(poolings) * int(model.output_shape[-1]), batch_size, max_length,
-                         progress, lambda hidden, lengths: pool(hidden, lengths, poolings, skipped), prompt, skipped)
+                         progress, finish, prompt, skipped, on_cut)
 
 
-def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progress, finish, prompt='', skipped=0):
+def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progress, finish, prompt='', skipped=0,
+                  on_cut=None):
     """What a model computes of texts, in batches of similar length.
 
     Args:
@@ -232,6 +248,7 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
         finish: function of the output, float32 [B, ...], and the numbers of tokens [B], to [B, width].
         tokenizer, batch_size, max_length, progress: see `embed`, also for what is raised.
         prompt, skipped: string to put before each text, of which so many tokens are not pooled.
+        on_cut: see `check_rows`.
 
     Returns:
         float32 array [N, width].
@@ -240,7 +257,7 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
         raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
     layers, positions = _layers_of(model), positions_of(model)
     rows = check_rows(encode_texts(tokenizer, texts, max_length, prompt), max_length, positions,
-                      layers['Embedding-Token'].vocab_size)
+                      layers['Embedding-Token'].vocab_size, on_cut)
     for index, (token_ids, _) in enumerate(rows):
         if len(token_ids) <= skipped:
             raise TextError(index, 'has no token besides those of the prompt, which the model leaves out; let the '

@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import logging
+import numbers
 import os
 import struct
 import sys
@@ -23,7 +24,7 @@ from bert4keras.compat import TEXT
 from bert4keras.errors import CorpusError
 from bert4keras.files import open_regular_file
 
-__all__ = ['BLOCK', 'Block', 'Lines', 'find_inputs', 'read_blocks', 'read_documents']
+__all__ = ['BLOCK', 'Block', 'Lines', 'Text', 'find_inputs', 'read_blocks', 'read_documents', 'read_texts']
 
 BLOCK = 1 << 23  # bytes of text in a block, and then up to the end of the document
 MAX_LINE = 1 << 24  # bytes; a longer one is no text
@@ -31,6 +32,8 @@ STDIN = '-'
 logger = logging.getLogger(__name__)
 # Whole lines of one file; `line` is the number of the first, from 1.
 Part = collections.namedtuple('Part', 'name line is_json data')
+# A line of a file; `consumed` is how many bytes of the file, as it lies on the disk, were read for it.
+Text = collections.namedtuple('Text', 'path line id text consumed')
 
 
 class Block(object):
@@ -164,7 +167,7 @@ class _Cutter(object):
 
     def _parts_of(self, path):
         """Yields (Part, documents begun in it, bytes of the file read so far, whether it fills the block)."""
-        is_json = (path[:-3] if path.endswith('.gz') else path).endswith('.jsonl')
+        is_json = _has_json(path)
         with _opened(path) as stream:
             content, first, documents, is_within, number = [], 1, 0, False, 0
             for number, line in enumerate(_lines_of(stream, path), 1):
@@ -185,6 +188,10 @@ class _Cutter(object):
                 yield Part(path, first, is_json, b''.join(content)), documents, stream.place(), False
             elif first == 1:
                 logger.warning('%s has no text', path)
+
+
+def _has_json(path):
+    return (path[:-3] if path.endswith('.gz') else path).endswith('.jsonl')
 
 
 class _Input(object):
@@ -272,13 +279,71 @@ def _decoded(line, name, number):
 
 def _text_of(line, field, name, number):
     """The text in a line of JSON."""
+    return _field_of(_object_of(line, name, number), field, name, number)
+
+
+def _object_of(line, name, number):
+    """The mapping in a line of JSON, or whatever else it has."""
     try:
-        found = json.loads(_decoded(line, name, number))
+        return json.loads(_decoded(line, name, number))
     except (ValueError, RuntimeError) as error:  # not JSON, nested without end
         if isinstance(error, CorpusError):
             raise
         raise CorpusError('%s, line %d is not JSON: %s' % (name, number, error))
-    text = found.get(field) if isinstance(found, dict) else None
-    if not isinstance(text, TEXT):
+
+
+def _field_of(found, field, name, number):
+    """The text in a field of an object."""
+    if isinstance(found, dict) and field in found and not isinstance(found[field], TEXT):
+        raise CorpusError('%s, line %d has "%s": %s, and no text; correct the line, or leave it out'
+                          % (name, number, field, json.dumps(found[field])[:60]))
+    if not isinstance(found, dict) or field not in found:
         raise CorpusError('%s, line %d has no text called "%s"; name the field that has it' % (name, number, field))
-    return text
+    return found[field]
+
+
+# ------------------------------------------------------------------ a text a line
+
+def read_texts(paths, field='text', id_field=None):
+    """Yields a Text for each line of files: of .jsonl the text in a field of its object, else the line itself.
+
+    Args:
+        paths: what `find_inputs` returns.
+        field: the name of the text in the objects of .jsonl.
+        id_field: the name of its id there, a string or a whole number; None, as in other files, for 'path:line'.
+
+    Raises:
+        CorpusError: a line that is not UTF-8, not JSON, or lacks the text or the id; says which file and line.
+        EnvironmentError: a file that cannot be read.
+    """
+    for path in paths:
+        before = 0
+        with _opened(path) as stream:
+            for number, line in enumerate(_lines_of(stream, path), 1):
+                found = _record_of(line, path, number, field, id_field)
+                if found is not None:
+                    place = stream.place()
+                    yield Text(path, number, found[0], found[1], place - before)
+                    before = place
+
+
+def _record_of(line, path, number, field, id_field):
+    """(id, text) of a line of a file; None for an empty one of .jsonl."""
+    text = _decoded(line[:-1] if line.endswith(b'\n') else line, path, number)
+    name = u'%s:%d' % (path.decode('utf-8', 'replace') if isinstance(path, bytes) else path, number)
+    if not _has_json(path):
+        return name, text[:-1] if text.endswith(u'\r') else text
+    if not text.strip():
+        return None
+    found = _object_of(line, path, number)
+    text = _field_of(found, field, path, number)
+    return name if id_field is None else _id_of(found, id_field, path, number), text
+
+
+def _id_of(found, field, name, number):
+    """The id of an object."""
+    value = found.get(field)
+    if isinstance(value, bool) or not isinstance(value, (TEXT, numbers.Integral)):
+        raise CorpusError('%s, line %d has "%s": %s, and no id, which is a string or a whole number'
+                          % (name, number, field, json.dumps(value)[:60]))
+    return value

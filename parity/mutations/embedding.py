@@ -5,6 +5,7 @@ from __future__ import absolute_import, division, print_function
 CHECK = 'tests/test_embedding.py tests/test_batching.py'
 VECTORS = 'tests/test_sentence_models.py'
 PAIRS = 'tests/test_cross_encoder.py'
+FILES = 'tests/test_embedding_corpus.py'
 
 MUTATIONS = [
     ('padding is pooled, too', 'pooling.py', '& (positions < lengths)', '& (positions < 10 ** 6)'),
@@ -31,8 +32,7 @@ MUTATIONS = [
      "('pooling_mode_lasttoken', 'cls')", VECTORS),
     ('another module is skipped', 'directory.py', "or not set(names[2:]) <= {'Dense', 'Normalize'}", '', VECTORS),
     ("a module of one's own is taken", 'directory.py', "if parts[0] != 'sentence_transformers':", 'if False:', VECTORS),
-    ('a model of its own code is taken for a BERT', 'directory.py', "name.startswith('AutoModel')", "name.startswith('x')",
-     VECTORS),
+    ('code of its own is taken', 'directory.py', "name.startswith('AutoModel')", "name.startswith('x')", VECTORS),
     ('scores without the activation', 'cross_encoder.py', 'says.activation or (sigmoid if count == 1 else',
      'says.activation or (None if count == 0 else', PAIRS),
     ("the directory's activation ignored", 'cross_encoder.py', 'says.activation or (sigmoid', '(sigmoid', PAIRS),
@@ -46,6 +46,15 @@ MUTATIONS = [
      PAIRS + ' tests/test_tokenizer_files.py'),
     ('what is no pair is taken', 'cross_encoder.py', 'if not isinstance(pair, tuple) or len(pair) != 2:', 'if False:',
      PAIRS),
+    ('a shard that is there is made again', 'corpus.py', "header and header.get('texts') == digest", 'False', FILES),
+    ('a shard of other texts is kept', 'corpus.py', "header.get('texts') == digest and", '', FILES),
+    ('a shard without its vectors is kept', 'corpus.py', 'and self._is_whole(index):', ':', FILES),
+    ('a finished one is changed', 'corpus.py', 'if done:\n            raise', 'if False:\n            raise', FILES),
+    ('shards of an earlier run stay', 'corpus.py', 'and int(found.group(2)) >= len(headers):', 'and False:', FILES),
+    ('the ids are not compared', 'corpus.py', 'dumps([record.id, record.text])', 'dumps([record.text])', FILES),
+    ('the model is not compared', 'corpus.py', "if known.get('model') != settings['model']:", 'if False:', FILES),
+    ("NaN is a vector", 'corpus.py', '~np.isfinite(vectors).all(axis=1)', 'vectors[:, 0] != vectors[:, 0]', FILES),
+    ('null is a text', 'documents.py', 'and not isinstance(found[field], TEXT):', 'and False:', FILES),
     ('vectors in the order of their lengths', 'batching.py', 'results[index] = result',
      'results[order.index(index)] = result'),
     ('segments dropped', 'batching.py', 'segment_ids[row, :len(tokens)] = tokens, segments',
