@@ -34,7 +34,6 @@ setup(
         'torch': ['keras>=3', 'torch'],
         'sentencepiece': ['sentencepiece'],
         'demo': ['safetensors'],
-        'parquet': ['pyarrow'],
         'test': ['pytest>=4.6', 'pytest-timeout', 'pytest-xdist', 'hypothesis>=4.57', 'sentencepiece',
                  'safetensors; python_version >= "3.7"'],
     },
