@@ -166,7 +166,7 @@ def build_parser():
 
 
 def parse(argv):
-    """The parsed command line; its `texts` may stand before, between and after options."""
+    """The parsed command line; its `texts` may stand before, between and after options, `after` is what follows --."""
     parser = build_parser()
     args, rest = parser.parse_known_args(argv or ['--help'])  # argparse takes the first group only
     end = rest.index('--') if '--' in rest else len(rest)
@@ -174,6 +174,7 @@ def parse(argv):
     if more and not hasattr(args, 'texts') or any(part[0] == '-' for part in rest[:end] if part not in ('', '-')):
         parser.error('unrecognized arguments: ' + ' '.join(rest))
     args.texts = [to_text(text, 'the text %r' % text) for text in getattr(args, 'texts', []) + more]
+    args.after = list(argv[list(argv).index('--') + 1:]) if '--' in argv else []
     return args
 
 

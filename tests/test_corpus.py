@@ -265,6 +265,16 @@ def test_what_is_no_text_is_an_error(tmp_path, vocab, name, data, part):
         assert 'corpus.json' not in os.listdir(str(tmp_path / 'made'))
 
 
+def test_a_line_of_a_later_block_has_its_number_of_the_file(tmp_path, vocab):
+    """Blocks are cut every 300 bytes."""
+    path = write(tmp_path / 't', u'ab abab c\n\n' * 100 + u'{}')
+    with io.open(path, 'ab') as stream:
+        stream.write(b'\xff\n')
+    with pytest.raises(CorpusError) as caught:
+        build(path, vocab, tmp_path / 'made')
+    assert 't, line 201 is not UTF-8 from its byte 2 on' in str(caught.value)
+
+
 def test_a_truncated_gz_is_an_error(tmp_path, vocab):
     """As after a download that broke off."""
     path = tmp_path / 't.gz'

@@ -5,6 +5,7 @@
     packing     the documents of a block as rows of tokens, as RoBERTa, BERT or ALBERT have them
     records     TFRecord files, without TensorFlow
     corpus      all of it by several processes: `build_corpus`
+    beam        the shards by an Apache Beam pipeline, on as many machines as it has
     order       chance without a state: hashes and permutations
     masks       which tokens are masked
     reader      a corpus as masked batches, any of them at any time: `Corpus`, `Batches`

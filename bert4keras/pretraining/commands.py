@@ -16,13 +16,15 @@ __all__ = ['add_commands', 'corpus', 'pretrain']
 def corpus(args):
     """`bert4keras corpus`: makes files of text into shards of rows to pretrain on."""
     from bert4keras.pretraining.corpus import build_corpus
-    inputs = [native(text) for text in args.texts]
+    runner_options = args.after if args.runner else []  # they are the last texts
+    inputs = [native(text) for text in args.texts[:len(args.texts) - len(runner_options)]]
     if not inputs:
         raise ValueError('give the files of text: bert4keras corpus INPUT... --vocab VOCAB --output DIR')
     total = sum(os.path.getsize(path) for path in inputs if os.path.isfile(path)) or None
     with progress_bar(total, unit='B', unit_scale=True) as progress:
         made = build_corpus(inputs, args.vocab, args.output, args.mode, args.length, args.workers, args.seed,
-                            args.segmenter, args.field, args.short, args.google_pairs, progress)
+                            args.segmenter, args.field, args.short, args.google_pairs, progress, runner=args.runner,
+                            runner_options=runner_options)
     if args.export:
         export(args, made['rows'])
     say('%s has %d rows in %d shards: %d tokens of %d documents'
@@ -79,7 +81,8 @@ def add_commands(add):
     """Adds the parsers of the commands here; `add` is that of cli.build_parser."""
     argument = add(corpus, 'make text into rows to pretrain on',
                    'bert4keras corpus books/*.txt --vocab vocab.txt --output my_corpus',
-                   'bert4keras corpus dump.jsonl.gz --vocab my_model --output made --mode bert')
+                   'bert4keras corpus dump.jsonl.gz --vocab my_model --output made --mode bert',
+                   'bert4keras corpus *.txt --vocab v --output d --runner flink -- --parallelism=2')
     argument('texts', metavar='INPUT', nargs='*', help='file or glob: text with a sentence or paragraph a line and an '
              'empty line between documents, or .jsonl with a document a line; .gz of either; - is stdin')
     argument('--vocab', metavar='VOCAB', required=True, help="vocab.txt, a SentencePiece model, or a model's directory")
@@ -98,6 +101,8 @@ def add_commands(add):
     argument('--export', choices=['google'], help="also write DIR/google: masked rows for Google's run_pretraining.py")
     argument('--copies', metavar='N', type=positive, default=1, help='how many times --export writes each row, masked '
              "otherwise each time: Google's dupe_factor (default: %(default)s)")
+    argument('--runner', metavar='NAME', help='make the shards by an Apache Beam pipeline on this runner, such as '
+             'direct or flink, in place of --workers; its options after --; all machines must have INPUT and DIR')
     argument = add(pretrain, 'train a model on rows of text, from scratch or from a checkpoint',
                    'bert4keras pretrain bert_config.json --corpus my_corpus --output trained --steps 100000',
                    'bert4keras pretrain my_model --from my_model --corpus my_corpus --output trained --steps 20000',

@@ -20,6 +20,7 @@ it. It is whole or absent, and its index says what it was made of: who starts ag
 from __future__ import absolute_import, division, print_function
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -34,6 +35,7 @@ from bert4keras.compat import STRINGS, fspath
 from bert4keras.errors import CorpusError, some
 from bert4keras.files import copy_file, lock, move_files, synced, temporary_directory, whole_file
 from bert4keras.parallel import WorkerError, parallel_apply_generator
+from bert4keras.pretraining import beam
 from bert4keras.pretraining.documents import BLOCK, Lines, find_inputs, read_blocks, read_documents
 from bert4keras.pretraining.packing import MODES, NO_LABEL, Encoder, find_segmenter, pack
 from bert4keras.pretraining.records import encode_example, encode_record
@@ -53,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 
 def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None, seed=0, segmenter=None, field='text',
-                 short=0.1, google_pairs=False, progress=None, block_size=BLOCK):
+                 short=0.1, google_pairs=False, progress=None, block_size=BLOCK, runner=None, runner_options=()):
     """Makes a corpus of files of text, or goes on where a killed run ended; see the module's docstring for its files.
 
     Args:
@@ -71,6 +73,8 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
         google_pairs: whether pairs are made by Google's own rule, see packing.py.
         progress: None, or a function to call with the number of bytes of files that were done.
         block_size: int, bytes of text in a shard. The memory of each worker is some ten times that.
+        runner: None, or the name of a runner of Apache Beam in place of workers, see beam.py.
+        runner_options: list of str, Beam's options.
 
     Returns:
         dict, the content of corpus.json.
@@ -78,10 +82,11 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
     Raises:
         CorpusError: no text, text that cannot be read (file and line), another corpus in `output`, a killed worker.
         VocabularyError: no vocabulary, or one without special tokens. EnvironmentError: a file cannot be read or
-        written. ValueError: an argument out of range. ImportError: the segmenter is not installed. Shards that were
-        finished before stay, for the next run.
+        written. ValueError: an argument out of range. ImportError: the segmenter, or Apache Beam, is not installed.
+        Shards that were finished before stay, for the next run.
     """
     _check(mode, length, seed, short, workers)
+    apply = beam.runner(runner, runner_options) if runner is not None else functools.partial(_apply, workers=workers)
     if segmenter is not None:
         find_segmenter(segmenter)
     if isinstance(inputs, (bytes,) + STRINGS):
@@ -98,7 +103,7 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
         _copy_vocabulary(files, output)
         lines = Lines()
         shards = _make_shards(read_blocks(paths, lines, block_size), _Shards(output, options, tokenizer), known,
-                              workers, progress or (lambda size: None))
+                              apply, progress or (lambda size: None))
         if not shards:
             raise CorpusError('there is no text in %s' % some(paths))
         return _finish(output, options, shards, lines, tokenizer)
@@ -176,6 +181,10 @@ class _Shards(object):
 
     def __getstate__(self):
         return dict(self.__dict__, encoder=None)  # segmenters may not be pickled
+
+    def header(self, index):
+        """What the index of a whole shard says; None where there is none."""
+        return _header(os.path.join(self.output, INDEX % index))
 
     def __call__(self, task):
         """Makes a shard; returns what its index says."""
@@ -282,13 +291,13 @@ def read_corpus_json(directory):
     raise CorpusError('%s is damaged; remove it, and build the corpus again' % path)
 
 
-def _make_shards(blocks, shards, known, workers, progress):
+def _make_shards(blocks, shards, known, apply, progress):
     """Makes what is not there yet; returns what the index of each shard says, in their order."""
     headers, begun = {}, []
 
     def tasks():
         for block in blocks:
-            text, header = block.digest(), _header(os.path.join(shards.output, INDEX % block.index))
+            text, header = block.digest(), shards.header(block.index)
             if header and (header['text'], header['options']) == (text, shards.options):
                 headers[block.index] = header
                 progress(block.consumed)
@@ -299,7 +308,7 @@ def _make_shards(blocks, shards, known, workers, progress):
                 begun.append((block.index, block.consumed))
                 yield block, text
 
-    with contextlib.closing(_results(shards, tasks(), workers)) as results:
+    with contextlib.closing(apply(shards, tasks())) as results:
         for number, header in results:
             index, consumed = begun[number]
             headers[index] = header
@@ -307,7 +316,7 @@ def _make_shards(blocks, shards, known, workers, progress):
     return [headers[index] for index in sorted(headers)]
 
 
-def _results(shards, tasks, workers):
+def _apply(shards, tasks, workers):
     """Yields (number of the task, header), by processes or here."""
     if workers == 0:
         for number, task in enumerate(tasks):

@@ -24,14 +24,17 @@ from bert4keras.compat import TEXT
 from bert4keras.errors import CorpusError
 from bert4keras.files import open_regular_file
 
-__all__ = ['BLOCK', 'Block', 'Lines', 'Text', 'find_inputs', 'read_blocks', 'read_documents', 'read_texts']
+__all__ = ['BLOCK', 'Block', 'Lines', 'Text', 'find_inputs', 'read_again', 'read_blocks', 'read_documents',
+           'read_texts']
 
 BLOCK = 1 << 23  # bytes of text in a block, and then up to the end of the document
 MAX_LINE = 1 << 24  # bytes; a longer one is no text
 STDIN = '-'
+UNREADABLE = EOFError, zlib.error, struct.error, IOError
 logger = logging.getLogger(__name__)
-# Whole lines of one file; `line` is the number of the first, from 1.
-Part = collections.namedtuple('Part', 'name line is_json data')
+# Whole lines of one file; `line` is the number of the first, from 1, and `start` how many bytes are before it (of what
+# was decompressed).
+Part = collections.namedtuple('Part', 'name line start is_json data')
 # A line of a file; `consumed` is how many bytes of the file, as it lies on the disk, were read for it.
 Text = collections.namedtuple('Text', 'path line id text consumed')
 
@@ -136,6 +139,19 @@ def read_blocks(paths, lines, size=BLOCK):
         yield held
 
 
+def read_again(part, size):
+    """A Part with its data, `size` bytes, given one without; raises as `read_blocks`.
+
+    A compressed file is decompressed from its beginning.
+    """
+    with _opened(part.name) as stream:
+        try:
+            stream.stream.seek(part.start)
+            return part._replace(data=stream.stream.read(size))
+        except UNREADABLE as problem:
+            raise _unreadable(part.name, part.line, problem)
+
+
 class _Cutter(object):
     """Reads files line by line into Blocks."""
 
@@ -169,7 +185,7 @@ class _Cutter(object):
         """Yields (Part, documents begun in it, bytes of the file read so far, whether it fills the block)."""
         is_json = _has_json(path)
         with _opened(path) as stream:
-            content, first, documents, is_within, number = [], 1, 0, False, 0
+            content, first, start, documents, is_within, number = [], 1, 0, 0, False, 0
             for number, line in enumerate(_lines_of(stream, path), 1):
                 text = line.strip()
                 if text:
@@ -182,10 +198,12 @@ class _Cutter(object):
                     if is_within:
                         logger.warning('%s, line %d: a document longer than %d MB is cut here; it goes on as another '
                                        'one', path, number, self.limit >> 20)
-                    yield Part(path, first, is_json, b''.join(content)), documents, stream.place(), True
+                    part = Part(path, first, start, is_json, b''.join(content))
+                    yield part, documents, stream.place(), True
+                    start += len(part.data)
                     content, first, documents, is_within = [], number + 1, 0, False
             if documents:
-                yield Part(path, first, is_json, b''.join(content)), documents, stream.place(), False
+                yield Part(path, first, start, is_json, b''.join(content)), documents, stream.place(), False
             elif first == 1:
                 logger.warning('%s has no text', path)
 
@@ -229,17 +247,22 @@ def _lines_of(stream, path):
         number += 1
         try:
             line = stream.readline(MAX_LINE + 1)
-        except (EOFError, zlib.error, struct.error, IOError) as problem:
-            if getattr(problem, 'errno', None) is not None:  # the system's
-                problem.filename = problem.filename or path
-                raise
-            raise CorpusError('%s, line %d: cannot be decompressed (%s); get it again' % (path, number, problem))
+        except UNREADABLE as problem:
+            raise _unreadable(path, number, problem)
         if not line:
             return
         if len(line) > MAX_LINE:
             raise CorpusError('%s, line %d has more than %d bytes; is it text? Give a line for each sentence or '
                               'paragraph' % (path, number, MAX_LINE))
         yield line
+
+
+def _unreadable(path, number, problem):
+    """What to raise where a file cannot be read near a line: a CorpusError, or the system's error."""
+    if getattr(problem, 'errno', None) is None:
+        return CorpusError('%s, line %d: cannot be decompressed (%s); get it again' % (path, number, problem))
+    problem.filename = problem.filename or path
+    return problem
 
 
 # ------------------------------------------------------------------ documents of a block
