@@ -177,10 +177,10 @@ def test_averages_and_saving(model, tmp_path):
     with pytest.raises(ValueError, match='ema_momentum'):
         optimizer.apply_ema_weights()
     steps = train_on(model, optimizer)
-    average = steps[0]
-    for step in steps[1:]:
-        average = 0.5 * average + 0.5 * step
-    optimizer.apply_ema_weights()
+    average = sum(0.5 ** (len(steps) - number) * step for number, step in enumerate(steps)) / (1 - 0.5 ** len(steps))
+    with pytest.raises(ValueError, match='bias_correction=False'):
+        optimizer.apply_ema_weights(bias_correction=False)
+    optimizer.apply_ema_weights(bias_correction=True)
     assert np.abs(np.concatenate([weight.ravel() for weight in model.get_weights()]) - average).max() <= 2e-6
     optimizer.reset_old_weights()
     path = str(tmp_path / ('model' + MODEL_SUFFIX))

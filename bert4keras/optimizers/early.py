@@ -3,8 +3,8 @@
 
 All of them become one optimizer of ours, with the same settings. What is different, because it was wrong then:
 steps are updates (of schedules too, where they were batches); an accumulated update comes with the last batch of its
-window, where tf.keras' came with the next; lookahead starts at the weights, where it started at 0; the average of the
-weights starts at the first of them. Facts: ten steps of bert4keras 0.11.5 (PyPI) on tf.keras 2.2 and Keras 2.3.1.
+window, where tf.keras' came with the next; lookahead starts at the weights, where it started at 0 and went
+there with the first batch. Facts: ten steps of bert4keras 0.11.5 (PyPI) on tf.keras 2.2 and Keras 2.3.1.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -12,7 +12,7 @@ import re
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
-from bert4keras.optimizers.rules import adam, keras_correction, lamb, moments
+from bert4keras.optimizers.rules import adam, keras_correction, lamb, moments, unbiased_moving_average
 from bert4keras.optimizers.schedules import PiecewiseLinear, not_negative
 from bert4keras.optimizers.seam import Optimizer, Schedule
 
@@ -34,7 +34,7 @@ class BertEarly(Optimizer):
         layer_adaptation, exclude_from_layer_adaptation: whether an update is made as long as rate * weight, but for
             weights with one of these strings in their paths (LAMB, https://arxiv.org/abs/1904.00962).
         grad_accum_steps: int, how many batches are an update.
-        ema_momentum: float in [0, 1) or None: keeps a moving average of the weights.
+        ema_momentum: float in [0, 1) or None: keeps a moving average of the weights, unbiased from the first update.
         steps_per_slow_update, slow_step_size: int or None, float: every so many updates the weights go back to this
             share of the way from where they were then (lookahead, https://arxiv.org/abs/1907.08610).
         include_in_lazy_optimization: list of strings; of weights with one of them in their paths, rows without a
@@ -113,9 +113,17 @@ class BertEarly(Optimizer):
         given = self._given_rate()
         return given if callable(given) or isinstance(given, float) else float(backend.get_values([given])[0])
 
-    def apply_ema_weights(self):
-        """Gives the model the averages of its weights, until `reset_old_weights`."""
+    average_rule = staticmethod(unbiased_moving_average)
+
+    def apply_ema_weights(self, bias_correction=True):
+        """Gives the model the averages of its weights, until `reset_old_weights`.
+
+        Raises:
+            ValueError: there are none, or they are to be biased towards 0.
+        """
         state = self.state
+        if not bias_correction:
+            raise ValueError('the averages are unbiased here: leave bias_correction=False out')
         if not state.slots.get('average'):
             raise ValueError('there are no averaged weights: give ema_momentum, and train, before')
         state.before = backend.get_values(state.variables)

@@ -12,7 +12,8 @@ import re
 from bert4keras import backend
 from bert4keras.backend import kops
 
-__all__ = ['adam', 'adamw', 'clip', 'decays', 'keras_correction', 'lamb', 'layer_factors', 'moments', 'moving_average']
+__all__ = ['adam', 'adamw', 'clip', 'decays', 'keras_correction', 'lamb', 'layer_factors', 'moments', 'moving_average',
+           'unbiased_moving_average']
 
 
 def norm(tensor):
@@ -103,6 +104,12 @@ def moving_average(average, w, momentum, t):
     """The average of w over updates; the first w is the first average."""
     momentum = momentum * kops.cast(t > 1, backend.dtype_name(w))
     return momentum * average + (1.0 - momentum) * w
+
+
+def unbiased_moving_average(average, w, momentum, t):
+    """The average of w over updates, each worth momentum times the next one: that of one that began at 0, unbiased."""
+    share = (1.0 - momentum) / weight_so_far(momentum, t)
+    return average + kops.cast(share, backend.dtype_name(w)) * (w - average)
 
 
 def decays(paths, excluded):

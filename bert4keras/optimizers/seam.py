@@ -74,6 +74,8 @@ class Updates(object):
     def __init__(self, learning_rate, keras_arguments=None, **options):
         self._begin(learning_rate, options, keras_arguments or {})
 
+    average_rule = staticmethod(moving_average)
+
     @property
     def update_count(self):
         """The number of updates so far, a scalar; Keras' `iterations` is that of batches."""
@@ -143,7 +145,7 @@ class Updates(object):
             weights[place] = new
             pairs += [(variable, new)] + [(slots[name], new_slots[name]) for name in self.slot_names()]
         for average, weight in zip(state.slots.get('average', []), weights):
-            pairs.append((average, moving_average(average, weight, options['ema_momentum'], t)))
+            pairs.append((average, self.average_rule(average, weight, options['ema_momentum'], t)))
         return pairs
 
     def _place(self, variable):

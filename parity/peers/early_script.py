@@ -39,7 +39,10 @@ def ids(vocabulary, lower, lines, **arguments):
 
 
 def steps(base, extensions, start, gradients, **settings):
-    """{'weights': those after each batch, [batches, weights]} of two kernels whose gradient is what is fed."""
+    """{'weights': those after each batch, [batches, weights]} of two kernels whose gradient is what is fed.
+
+    The averages are in a last row, where there are any.
+    """
     from bert4keras import optimizers
     from bert4keras.backend import K, keras
     K.clear_session()
@@ -50,14 +53,28 @@ def steps(base, extensions, start, gradients, **settings):
     optimizer = getattr(optimizers if base == 'Adam' else keras.optimizers, base)
     for extension in extensions:
         optimizer = getattr(optimizers, 'extend_with_' + extension)(optimizer)
-    if 'lr_schedule' in settings:  # JSON has no other keys than str
-        settings['lr_schedule'] = {int(step): factor for step, factor in settings['lr_schedule'].items()}
-    model.compile(optimizer(**settings), loss=lambda _, y: y)
+    optimizer = optimizer(**readable(settings))
+    model.compile(optimizer, loss=lambda _, y: y)
     weights = []
+
+    def remember():
+        weights.append(np.concatenate([kernel.ravel() for kernel in model.get_weights()]))
     for gradient in gradients:
         model.train_on_batch(np.array([gradient]), np.zeros((1, 1)))
-        weights.append(np.concatenate([kernel.ravel() for kernel in model.get_weights()]))
+        remember()
+    if 'ema_momentum' in settings:
+        optimizer.apply_ema_weights()
+        remember()
+        optimizer.reset_old_weights()
+        assert np.array_equal(np.concatenate([kernel.ravel() for kernel in model.get_weights()]), weights[-2])
     return {'weights': np.array(weights)}
+
+
+def readable(settings):
+    """The arguments of an optimizer: JSON has no other keys than str."""
+    if 'lr_schedule' in settings:
+        settings['lr_schedule'] = {int(step): factor for step, factor in settings['lr_schedule'].items()}
+    return settings
 
 
 def run(task):
