@@ -1,0 +1,2 @@
+# -*- coding: utf-8 -*-
+"""What using this project costs: `python -m benchmarks --help`."""
