@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 from bert4keras.compat import native
-from bert4keras.terminal import positive, progress_bar, quiet_engines, say, stop_request
+from bert4keras.terminal import StopRequest, positive, progress_bar, quiet_engines, say, stop_request
 
 __all__ = ['add_commands', 'corpus', 'pretrain']
 
@@ -49,11 +49,13 @@ def pretrain(args):
     from bert4keras.pretraining import training
     settings = training.Settings(
         native(args.config), [native(path) for path in args.corpus], args.steps, args.batch_size, args.accumulate,
-        args.length, args.learning_rate, args.warmup, args.optimizer, args.start, args.precision, args.seed)
+        args.length, args.learning_rate, args.warmup, args.optimizer, args.start, args.precision, args.seed,
+        args.distribute)
     if args.dry_run:
         with scratch_directory() as directory:
             return training.dry_run(settings, directory, say)
-    with stop_request() as request:
+    # of several processes none may stop alone: a signal ends them at once, and they go on from the last checkpoint
+    with (StopRequest.of_nobody() if args.distribute == 'machines' else stop_request()) as request:
         steps = training.pretrain(settings, args.output, args.save_every, args.keep, args.log_every, args.eval,
                                   args.peak and 1e12 * args.peak, say, request)
     if steps < args.steps:
@@ -134,5 +136,7 @@ def add_commands(add):
     argument('--seed', metavar='N', type=int, default=0, help='what chance decides by (default: %(default)s)')
     argument('--eval', metavar='DIR', help='a corpus that is not trained on, to be guessed at each checkpoint')
     argument('--peak', metavar='TFLOPS', type=float, help='what the device can do, to have the share of it reported')
+    argument('--distribute', choices=['none', 'local', 'machines'], default='none', help='split each batch over the '
+             'devices of this machine, or over those of several processes (default: %(default)s)')
     argument('--dry-run', action='store_true', help='three steps, one save and one load, with time and memory; nothing '
              'is written to DIR')

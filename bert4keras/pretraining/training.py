@@ -1,8 +1,8 @@
 # -*- coding: utf-8 -*-
 """Training on a corpus, from scratch or from a checkpoint, which can be stopped at any time and goes on by itself.
 
-`pretrain` is the loop; `Training` is what it trains. A step is an update. What happens in step s is a function of the
-settings and s, so a training that was killed and started again gives the same weights as one that was not.
+`train` is the loop; `Training` is what it trains; `pretrain` is all of it. A step is an update. What happens in step s is a
+function of the settings and s, so a training that was killed and started again gives the same weights as one that was not.
 Shapes: B rows of a batch, P masked positions.
 """
 from __future__ import absolute_import, division, print_function
@@ -23,7 +23,7 @@ from bert4keras.files import (
 from bert4keras.optimizers import AdamW, LAMB, PiecewiseLinear
 from bert4keras.pretraining.checkpoints import (
     State, check_settings, checkpoints, load_state, remove_old, save_state)
-from bert4keras.pretraining.seam import optimizer_variables, set_precision
+from bert4keras.pretraining.seam import devices, optimizer_variables, set_precision
 from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan, prefetched
 from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Metrics, draw_curve, flops_per_token
 from bert4keras.pretraining.model import PretrainingBert, WeightedSum, pair_loss, word_accuracy
@@ -56,13 +56,15 @@ class Settings(object):
         start: path of a checkpoint to start from, or None for random weights.
         precision: one of PRECISIONS.
         seed: int from 0 on, of weights, order, masks and dropout.
+        distribute: 'none', 'local' or 'machines', see `seam.devices`. Weights are the same on however many devices,
+            but for dropout.
 
     Raises:
         ValueError: an argument out of range. CorpusError: a corpus that is not there or does not fit the others.
     """
 
     def __init__(self, config, corpora, steps, batch_size=256, accumulate=1, lengths=None, learning_rate=None,
-                 warmup=0.1, optimizer='adamw', start=None, precision='float32', seed=0):
+                 warmup=0.1, optimizer='adamw', start=None, precision='float32', seed=0, distribute='none'):
         if learning_rate is None:
             learning_rate = {'adamw': 1e-4, 'lamb': 2e-3}.get(optimizer)
         for name, value, is_right in (
@@ -77,7 +79,7 @@ class Settings(object):
         self.config, self.steps, self.batch_size, self.accumulate = config, steps, batch_size, accumulate
         self.learning_rate, self.optimizer, self.seed = learning_rate, optimizer, seed
         self.warmup = int(warmup * steps) if warmup < 1 else int(warmup)
-        self.precision = precision
+        self.precision, self.distribute = precision, distribute
         self.phases = plan(corpora, lengths, steps, batch_size, seed)
         self.start = None if start is None else checkpoint_of(start, self.phases[0].corpus)
 
@@ -123,7 +125,17 @@ class Training(object):
 
     def __init__(self, settings):
         set_precision(settings.precision)
-        self.settings = settings
+        self.settings, self.devices = settings, devices(settings.distribute)
+        if (settings.batch_size // settings.accumulate) % self.devices.count():
+            raise ValueError('%d rows cannot be split over %d devices: choose another --batch-size or --accumulate'
+                             % (settings.batch_size // settings.accumulate, self.devices.count()))
+        with self.devices.scope():
+            self._build()
+        self._make_optimizer_variables()
+
+    def _build(self):
+        """Builds and compiles the model."""
+        settings = self.settings
         self.bert = PretrainingBert(settings.config, with_pairs=settings.phases[0].has_pairs)
         for phase in settings.phases:
             phase.check_config(self.bert.config)
@@ -134,16 +146,15 @@ class Training(object):
         self.feed = Feed(settings.phases, settings.batch_size, settings.accumulate, settings.seed)
         rate = PiecewiseLinear(settings.learning_rate, schedule(settings))
         # epsilon, decay and norm as in google-research/bert; the bias is corrected
-        optimizer = OPTIMIZERS[settings.optimizer](rate, weight_decay=0.01, epsilon=1e-6, global_clipnorm=1.0,
-                                                   accumulate=settings.accumulate)
+        cls = self.devices.optimizer_class(OPTIMIZERS[settings.optimizer])
+        optimizer = cls(rate, weight_decay=0.01, epsilon=1e-6, global_clipnorm=1.0, accumulate=settings.accumulate)
         self.model.compile(optimizer, loss=WeightedSum(), metrics=[word_accuracy, pair_loss])
-        self._make_optimizer_variables()
 
     def _make_optimizer_variables(self):
         """Has the optimizer make its variables, which each Keras does in its first step, and undoes that step."""
         inputs, weights = self.feed(0).parts[0]
         before = self.bert.get_variables()
-        self.model.train_on_batch(inputs, np.zeros_like(weights)[:, :, None])
+        self._train_on(inputs, np.zeros_like(weights))
         self.bert.set_variables(Variables(ArrayCheckpoint('new', before)))
         optimizer = getattr(self.model.optimizer, 'inner_optimizer', self.model.optimizer)
         own = optimizer_variables(optimizer)
@@ -159,8 +170,14 @@ class Training(object):
         Returns:
             dict of floats: loss, pair_loss, word_accuracy, over the batch.
         """
-        parts = [self.model.train_on_batch(inputs, weights[:, :, None]) for inputs, weights in fed.parts]
-        return dict(zip(('loss', 'word_accuracy', 'pair_loss'), np.mean(parts, axis=0).tolist()))
+        parts = [self._train_on(inputs, weights) for inputs, weights in fed.parts]
+        figures = self.devices.mean(np.mean(parts, axis=0))
+        return dict(zip(('loss', 'word_accuracy', 'pair_loss'), figures.tolist()))
+
+    def _train_on(self, inputs, weights):
+        """Trains on this process' rows of a part of a batch; returns what Keras says of it."""
+        rows = self.devices.part(len(weights))
+        return self.model.train_on_batch([array[rows] for array in inputs], weights[rows, :, None])
 
     def state(self, step):
         """The State after so many steps."""
@@ -237,48 +254,101 @@ def pretrain(settings, output, save_every=1000, keep=3, log_every=10, evaluation
     Raises:
         ValueError: `output` has another training, or the loss is not finite. See `Training` for more.
     """
-    training = Training(settings)
-    output = os.path.abspath(output)
+    if evaluation is not None and settings.distribute == 'machines':
+        raise ValueError('--eval needs the whole model in one process, and --distribute machines has several: leave it '
+                         'out')
+    training, output = Training(settings), os.path.abspath(output)
+    if training.devices.rank:  # the first process does what there is to do once
+        return train(training, resume(training, output, report), Listener(), lambda: False)
     if not os.path.isdir(output):
         os.makedirs(output)
     with lock(output):
         check_settings(output, settings.described(training.bert.config))
         start = resume(training, output, report)
-        metrics, clock, step = Metrics(output, start), Clock(settings, training.bert.config, peak), start
-        for step, fed in prefetched(training.feed, start, settings.steps):
-            figures = training.step(fed)
-            step += 1
-            if not np.isfinite(figures['loss']) and settings.precision != 'mixed_float16':
-                raise ValueError('the loss of step %d is %r; start again with a lower --learning-rate. %s keeps its '
-                                 'checkpoints' % (step, figures['loss'], output))
-            clock.add(figures, fed)
-            is_end = step == settings.steps or is_stopped()
-            if step % log_every == 0 or is_end:
-                line = clock.read(step)
-                metrics.write(TRAINING, line)
-                report(clock.described(line))
-            if step % save_every == 0 or is_end:
-                save_state(output, training.state(step))
-                remove_old(output, keep)
-                if evaluation is not None and (step == settings.steps or not is_stopped()):
-                    found = training.evaluate(evaluation_batches(evaluation, settings, step))
-                    metrics.write(EVALUATION, dict(found, step=step))
-                    report('held-out text: loss %.4f, %.2f%% of the masked tokens guessed%s' % (
-                        found['loss'], 100 * found['word_accuracy'],
-                        ', %.2f%% of the pairs' % (100 * found['pair_accuracy']) if settings.phases[0].has_pairs
-                        else ''))
-                clock.restart()
-            if is_end:
-                break
+        writer = Writer(training, output, start, save_every, keep, log_every, evaluation, peak, report)
+        step = train(training, start, writer, is_stopped)
         if step == settings.steps:
             training.write_release(os.path.join(output, RELEASE))
         draw_curve(output)
     return step
 
 
+def train(training, start, listener, is_stopped):
+    """The loop. Makes the steps from `start` on; returns how many there are then.
+
+    Args:
+        training: Training. start: int.
+        listener: Listener, which is told of each step.
+        is_stopped: function that is asked after each step whether to end.
+    """
+    steps = training.settings.steps
+    for step, fed in prefetched(training.feed, start, steps):
+        figures = training.step(fed)
+        is_last = step + 1 == steps or is_stopped()
+        listener.after(step + 1, figures, fed, is_last)
+        if is_last:
+            return step + 1
+    return start  # it was done before
+
+
+class Listener(object):
+    """What is told of each step, and does nothing."""
+
+    def after(self, step, figures, fed, is_last):
+        """Called after a step.
+
+        Args:
+            step: int, how many there were so far.
+            figures: dict, see `Training.step`.
+            fed: Fed, what it was fed with.
+            is_last: bool, whether none follows now.
+        """
+
+
+class Writer(Listener):
+    """Saves, evaluates, and writes down how it goes.
+
+    Args:
+        training: Training.
+        output: directory.
+        start: int, how many steps there were before.
+        save_every, keep, log_every, evaluation, peak, report: see `pretrain`.
+    """
+
+    def __init__(self, training, output, start, save_every, keep, log_every, evaluation, peak, report):
+        self.training, self.output, self.report, self.evaluation = training, output, report, evaluation
+        self.save_every, self.keep, self.log_every = save_every, keep, log_every
+        self.metrics, self.clock = Metrics(output, start), Clock(training.settings, training.bert.config, peak)
+
+    def after(self, step, figures, fed, is_last):
+        if not np.isfinite(figures['loss']) and self.training.settings.precision != 'mixed_float16':
+            raise ValueError('the loss of step %d is %r; start again with a lower --learning-rate. %s keeps its '
+                             'checkpoints' % (step, figures['loss'], self.output))
+        self.clock.add(figures, fed)
+        if step % self.log_every == 0 or is_last:
+            line = self.clock.read(step)
+            self.metrics.write(TRAINING, line)
+            self.report(self.clock.described(line))
+        if step % self.save_every == 0 or is_last:
+            save_state(self.output, self.training.state(step))
+            remove_old(self.output, self.keep)
+            if self.evaluation is not None and (step == self.training.settings.steps or not is_last):
+                self.evaluate(step)
+            self.clock.restart()
+
+    def evaluate(self, step):
+        """Looks at the corpus that is not trained on."""
+        settings = self.training.settings
+        found = self.training.evaluate(evaluation_batches(self.evaluation, settings, step))
+        self.metrics.write(EVALUATION, dict(found, step=step))
+        pairs = ', %.2f%% of the pairs' % (100 * found['pair_accuracy']) if settings.phases[0].has_pairs else ''
+        self.report('held-out text: loss %.4f, %.2f%% of the masked tokens guessed%s'
+                    % (found['loss'], 100 * found['word_accuracy'], pairs))
+
+
 def resume(training, output, report):
     """Sets a training to the newest checkpoint; returns its step, 0 if there is none."""
-    steps = checkpoints(output)
+    steps = checkpoints(output) if os.path.isdir(output) else []
     if not steps:
         return 0
     training.set_state(load_state(output, steps[-1]), output)
