@@ -45,7 +45,7 @@ def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
         stream.write(u'{"id": "first", "text": "word1 word2"}\n{"id": "second", "text": "word3"}\n')
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'^```python\n(.*?)^```$', readme(), re.S | re.M)
-    assert len(blocks) == 15
+    assert len(blocks) == 16
     namespace = {'__name__': 'readme'}
     for block in blocks:
         exec(compile(block, 'README.md', 'exec'), namespace)

@@ -1,8 +1,9 @@
 # -*- coding: utf-8 -*-
 """Training on a corpus, from scratch or from a checkpoint, which can be stopped at any time and goes on by itself.
 
-`train` is the loop; `Training` is what it trains; `pretrain` is all of it. A step is an update. What happens in step s is a
-function of the settings and s, so a training that was killed and started again gives the same weights as one that was not.
+`train` is the loop; `Training` is what it trains; `pretrain` is all of it. A step is an update. What happens in step s
+is a function of the settings and s, so a training that was killed and started again gives the same weights as one that
+was not.
 Shapes: B rows of a batch, P masked positions.
 """
 from __future__ import absolute_import, division, print_function
