@@ -20,6 +20,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PATH = os.path.join(HERE, 'recorded', 'sentence-transformers.npz')
 WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ':', 'query', 'passage', 'wo', '##rd'] + \
     ['word%d' % i for i in range(89)]
+# of a model of Unigram: the pieces of XLM-R's tokenizer, each with a score
+PIECES = [(piece, 0.0) for piece in ('<s>', '<pad>', '</s>', '<unk>')]
+PIECES += [(piece, -1.5) for piece in (u'\u2581', u'\u2581word', u'word', ':', 'W', 'or')]
+PIECES += [('%d' % i, -2 - i / 7.) for i in range(10)] + [(u'\u2581word%d' % i, -3 - i / 11.) for i in range(78)]
+PIECES += [('<mask>', 0.0)]
 TEXTS = [u'word1', u'', u'Word5 WORD6 word7 unknown', u'word3 word9 ' * 7, u'word2 word4 word8 word16 word32',
          u'w\xf6rd11 word12 : [SEP] word13']
 # cut to 21 tokens: both halves, of equal texts and of either longer one; one of the two; none
@@ -48,10 +53,12 @@ def cases(models):
                         dict(prompts, similarity_fn_name='euclidean'), asked)
     found['prompts-pooled'] = ([Pooling(8, 'mean'), Normalize()], prompts, asked[:2])
     found['truncated'] = ([Pooling(8, 'mean'), Normalize()], {'truncate_dim': 5}, plain)
+    # XLM-R's tokenizer, whose <pad> is 1, on a config of BERT's, which says 0
+    found['multilingual'] = ([Pooling(8, ('mean', 'cls')), Normalize()], {}, plain)
     return found
 
 
-def make_base(directory, transformers, torch, name='BertModel', **fields):
+def make_base(directory, transformers, torch, name='BertModel', pieces=None, **fields):
     """Writes a random BERT of odd sizes, whose vectors are of order 1, and its tokenizer."""
     torch.manual_seed(5)
     config = transformers.BertConfig(
@@ -61,7 +68,11 @@ def make_base(directory, transformers, torch, name='BertModel', **fields):
     if name != 'BertModel':
         model.classifier.weight.data *= 4
     model.save_pretrained(directory)
-    transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(directory)
+    if pieces is None:
+        tokenizer = transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)})
+    else:
+        tokenizer = transformers.XLMRobertaTokenizer(vocab=pieces)
+    tokenizer.save_pretrained(directory)
 
 
 def record(directory, sentence_transformers):
@@ -69,7 +80,7 @@ def record(directory, sentence_transformers):
     models = importlib.import_module('sentence_transformers.models')
     arrays = {'texts': np.array(TEXTS)}
     for name, (modules, arguments, asked) in sorted(cases(models).items()):
-        transformer = models.Transformer(os.path.join(directory, 'base'))
+        transformer = models.Transformer(os.path.join(directory, 'base' + '-multilingual' * (name == 'multilingual')))
         if name == 'cls':
             transformer.max_seq_length = 9
         path = os.path.join(directory, name)
@@ -128,6 +139,7 @@ def main():
     directory = tempfile.mkdtemp()
     try:
         make_base(os.path.join(directory, 'base'), transformers, torch)
+        make_base(os.path.join(directory, 'base-multilingual'), transformers, torch, pieces=PIECES)
         arrays = record(directory, sentence_transformers)
         arrays.update(record_cross_encoders(directory, transformers, torch, sentence_transformers))
     finally:

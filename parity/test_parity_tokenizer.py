@@ -22,11 +22,13 @@ from collections import OrderedDict
 import pytest
 from hypothesis import given
 
+from bert4keras import tokenizer_files
 from bert4keras.tokenizer import SpTokenizer, Tokenizer, load_vocab, save_vocab
 from bert4keras.tokenizer_files import load_tokenizer, save_tokenizer_files
 from parity.peers import require
 from tests.helpers.real_text import LONG, mixed_lines
 from tests.helpers.strategies import SPECIAL_TOKENS, quick, texts
+from tests.helpers.train_sentencepiece import train
 
 pytestmark = pytest.mark.engine_free
 LINES = [
@@ -426,3 +428,37 @@ def test_transformers_opens_what_we_write_of_googles(minilm, lines, tmpdir, case
     for line in map(rust(path, cased).as_rust, share(lines)[:300] + ['x' * 150, 'x' * 201]):
         assert peer(line)['input_ids'] == tokenizer.encode(line)[0], line
     assert peer('a', 'b')['token_type_ids'] == tokenizer.encode('a', 'b')[1]
+
+
+@pytest.fixture(scope='module', params=['tokenizer.json', 'sentencepiece.bpe.model'])
+def multilingual(request, tmpdir_factory):
+    """(transformers' XLMRobertaTokenizer, ours) of a model trained here, of either file of it."""
+    require('transformers', 'sentencepiece', 'protobuf')
+    import transformers
+    folder = str(tmpdir_factory.mktemp('multilingual'))
+    corpus = os.path.join(os.path.dirname(os.path.abspath(tokenizer_files.__file__)), '..', 'demo_corpus.txt')
+    train('--input=' + corpus, '--model_prefix=' + os.path.join(folder, 'sentencepiece.bpe'), '--vocab_size=400',
+          '--model_type=unigram', '--unk_id=0', '--bos_id=1', '--eos_id=2', '--normalization_rule_name=nmt_nfkc')
+    write_json(folder, 'tokenizer_config.json', {'tokenizer_class': 'XLMRobertaTokenizer'})
+    peer = transformers.AutoTokenizer.from_pretrained(folder)
+    if request.param == 'tokenizer.json':
+        peer.save_pretrained(folder)
+        os.remove(os.path.join(folder, 'sentencepiece.bpe.model'))
+    return peer, load_tokenizer(folder)
+
+
+def test_multilingual_ids_on_lines(multilingual, lines):
+    """Ids of every line, fairseq's: those of the model, after four others, and <mask>."""
+    peer, tokenizer = multilingual
+    chosen = share(lines)
+    for line, expected in zip(chosen, peer(chosen)['input_ids']):
+        assert tokenizer.encode(line)[0] == expected, line
+
+
+@quick
+@given(text=texts)
+def test_multilingual_ids_of_any_text(multilingual, text):
+    """Of texts of all assigned characters, marks included."""
+    peer, tokenizer = multilingual
+    text = ''.join(ch for ch in text if unicodedata.category(ch) not in ('Cn', 'Cs'))
+    assert tokenizer.encode(text)[0] == peer(text)['input_ids']

@@ -170,6 +170,18 @@ def test_texts_that_changed_before_the_end_are_made_again(tmp_path):
     assert len(os.listdir(str(tmp_path / 'v'))) == 7
 
 
+def test_a_shard_whose_vectors_are_gone_is_made_again(tmp_path):
+    """Its header alone is no shard."""
+    source = write(tmp_path / 'a.jsonl', records())
+    corpus.embed_corpus(FakeEmbedder(), [source], str(tmp_path / 'v'), 'body', 'n', rows=3)
+    before = content(tmp_path / 'v')
+    for name in ('vectors.json', 'vectors-00001.npy'):
+        os.remove(str(tmp_path / 'v' / name))
+    embedder = FakeEmbedder()
+    corpus.embed_corpus(embedder, [source], str(tmp_path / 'v'), 'body', 'n', rows=3)
+    assert [size for size, _ in embedder.calls] == [3] and content(tmp_path / 'v') == before
+
+
 @pytest.mark.parametrize('changed, part', [
     ({'embedder': FakeEmbedder('y')}, 'another model'), ({'rows': 4}, 'rows_of_a_shard = 3, not 4'),
     ({'dimensions': 2}, 'dimensions = null, not 2'), ({'prompt': 'q: '}, 'prompt = "", not "q: "'),

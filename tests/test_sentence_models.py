@@ -37,8 +37,8 @@ def directories(recorded, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def models():
-    """The encoder, which is built once, as its weights are those of every directory here."""
-    return []
+    """The encoder, by the id that it pads with, each built once: its weights are those of every directory here."""
+    return {}
 
 
 @pytest.fixture
@@ -53,9 +53,10 @@ def built_once(models, monkeypatch):
     build = bert.build_bert_model
 
     def once(config_path, checkpoint_path):
-        if not models:
-            models.append(build(config_path, checkpoint_path))
-        return models[0]
+        pad = config_path['pad_token_id'] if isinstance(config_path, dict) else 0
+        if pad not in models:
+            models[pad] = build(config_path, checkpoint_path)
+        return models[pad]
     monkeypatch.setattr(bert, 'build_bert_model', once)
 
 
@@ -91,6 +92,15 @@ def test_the_vectors_are_those_of_sentence_transformers(recorded, directories, c
     similarity = embedder.similarity(first[:2], first)
     expected = recorded[case + '/similarity']
     assert np.abs(similarity - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
+
+
+def test_a_model_that_pads_with_another_id_than_its_tokenizer_is_an_error(directories):
+    """The config of a multilingual one says 0, which is <s> to its tokenizer: every first token would be masked."""
+    embedder = Embedder(os.path.join(directories, 'multilingual'))
+    assert embedder.tokenizer.encode(u'word1 Word')[0] == [0, 21, 4, 8, 9, 3, 2]
+    with pytest.raises(ValueError) as caught:
+        embedding.embed(Embedder(os.path.join(directories, 'mean')).model, embedder.tokenizer, [u'word1'])
+    assert 'pad_token_id=1' in str(caught.value)
 
 
 def test_dimensions_alone_give_length_1_again(recorded, directories):
@@ -300,6 +310,7 @@ def test_what_is_not_built_is_refused_by_name(changed, case):
     (['models.Transformer', 'models.Pooling', 'models.WordWeights'], 'WordWeights'),
     (['models.CLIPModel'], 'CLIPModel'), (['models.Transformer'], 'a Pooling'), ([], '(none)'),
     (['models.Transformer', 'models.Normalize', 'models.Pooling'], 'then a Pooling'),
+    (['models.Transformer', 'models.Pooling', 'models.Pooling'], 'then any of Dense'),
     (['models.Transformer', 'sparse_encoder.models.Pooling'], 'sparse_encoder.models.Pooling'),
     (['my_module.Transformer'], 'my_module.Transformer'), (['models.Transformer', 'models.Pooling', '..'], 'outside')])
 def test_other_modules_are_refused_by_name(changed, types, part):

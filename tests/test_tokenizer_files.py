@@ -21,6 +21,7 @@ from bert4keras.tokenizer_files import (
     AddedToken, HubSpTokenizer, HubTokenizer, carry_tokenizer, load_tokenizer, save_tokenizer_files)
 from bert4keras.tokenizer_files.sentencepiece_model import CONTROL, NORMAL, UNKNOWN, Piece, read_model, write_model
 from bert4keras.tokenizer_parts import fit, fit_longest_first
+from tests.helpers.train_sentencepiece import train
 
 pytestmark = pytest.mark.engine_free
 TOKENS = ('[PAD] [UNK] [CLS] [SEP] [MASK] stra \xdf stra\xdfe \xe4 a \u4e2d \u56fd \u4e2d\u56fd A x ##x ##\u56fd ##a '
@@ -109,7 +110,8 @@ def test_the_normalizer_decides(tmpdir, normalizer, tokens):
 
 
 @pytest.mark.parametrize('normalizer, tokens', [
-    ({'lowercase': False}, '\xe4 a'), ({'lowercase': True}, 'a a'), ({'lowercase': False, 'strip_accents': True}, 'a a')])
+    ({'lowercase': False}, '\xe4 a'), ({'lowercase': True}, 'a a'),
+    ({'lowercase': False, 'strip_accents': True}, 'a a')])
 def test_lower_casing_may_come_first(tmpdir, normalizer, tokens):
     """A Lowercase before the rest, which sentence-transformers' do_lower_case writes, leaves accents to the rest."""
     data = word_piece(normalizer)
@@ -444,3 +446,66 @@ def test_two_texts_are_cut_as_tokenizers_does_it():
                 expected = (large, small) if first > second else (small, large)
                 assert fit_longest_first(first, second, True, room + 3) == expected
     assert fit_longest_first(7, 8, True, 10, 5, None) == fit(7, 8, True, 10, 5, None)
+
+
+# ------------------------------------------------------------------ XLM-R
+
+def xlm(**fields):
+    """A tokenizer.json of XLM-R's kind, without a table, with changes."""
+    scores = [('<s>', 0.), ('<pad>', 0.), ('</s>', 0.), ('<unk>', 0.), ('\u2581', -2.), ('a', -3.), ('\u2581ab', -4.),
+              ('B', -3.5), ('<mask>', 0.)]
+    parts = [{'SpecialToken': {'id': '<s>', 'type_id': 0}}, {'Sequence': {'id': 'A', 'type_id': 0}},
+             {'SpecialToken': {'id': '</s>', 'type_id': 0}}, {'SpecialToken': {'id': '</s>', 'type_id': 0}},
+             {'Sequence': {'id': 'B', 'type_id': 0}}, {'SpecialToken': {'id': '</s>', 'type_id': 0}}]
+    data = unigram(
+        added_tokens=[added(token, number) for number, (token, _) in enumerate(scores) if token[0] == '<'],
+        normalizer=None, post_processor={'type': 'TemplateProcessing', 'single': parts[:3], 'pair': parts},
+        model={'type': 'Unigram', 'unk_id': 3, 'vocab': [list(entry) for entry in scores]})
+    data.update(fields)
+    return data
+
+
+OLD_STEPS = {'type': 'Sequence', 'pretokenizers': [
+    {'type': 'WhitespaceSplit'}, {'type': 'Metaspace', 'replacement': '\u2581', 'add_prefix_space': True}]}
+
+
+@pytest.mark.parametrize('fields', [{}, {'pre_tokenizer': OLD_STEPS}], ids=['as now', 'as before tokenizers 0.15'])
+def test_the_tokenizer_of_xlm_r(tmpdir, fields):
+    """Special tokens and their ids, capitals kept, white space; an unknown run is one token; it can be pickled."""
+    pytest.importorskip('sentencepiece')
+    tokenizer = load_tokenizer(write(tmpdir, tokenizer=xlm(**fields)))
+    for each in (tokenizer, pickle.loads(pickle.dumps(tokenizer, 2))):
+        assert each.encode('ab\u3000 aBxy<mask>')[0] == [0, 6, 4, 5, 7, 3, 8, 2]
+    assert (tokenizer.token_pad_id, tokenizer.token_unk_id, tokenizer.vocab_size) == (1, 3, 9)
+    with pytest.raises(VocabularyError) as caught:
+        tokenizer.encode('a', 'b')
+    assert 'two </s>' in str(caught.value)
+
+
+@pytest.mark.parametrize('part, fields', [
+    ('post_processor', {'post_processor': template()}), ('not built', {'normalizer': {'type': 'NFKC'}}),
+    ('charsmap', {'normalizer': {'type': 'Precompiled', 'precompiled_charsmap': 'AAAAAQ=='}}),
+    ('pre_tokenizer', {'pre_tokenizer': {'type': 'Sequence', 'pretokenizers': [
+        {'type': 'WhitespaceSplit'}, {'type': 'Metaspace', 'replacement': '\u2581', 'add_prefix_space': False}]}})])
+def test_what_is_not_xlm_r_s_is_refused(tmpdir, part, fields):
+    """Another template, other steps, a damaged table."""
+    pytest.importorskip('sentencepiece')
+    with pytest.raises(VocabularyError) as caught:
+        load_tokenizer(write(tmpdir, tokenizer=xlm(**fields)))
+    assert part in str(caught.value)
+
+
+def test_the_table_is_applied_to_clusters(tmpdir):
+    """SentencePiece's own rules (nmt_nfkc): one of less than 6 bytes becomes its shortest entry, larger ones stay."""
+    pytest.importorskip('sentencepiece')
+    write_corpus = tmpdir.join('corpus.txt')
+    write_corpus.write_binary(b'\n'.join(b'the quick brown fox %d jumps' % number for number in range(99)))
+    train('--input=%s' % write_corpus, '--model_prefix=%s' % tmpdir.join('sentencepiece.bpe'), '--vocab_size=40',
+          '--unk_id=0', '--bos_id=1', '--eos_id=2', '--normalization_rule_name=nmt_nfkc')
+    tokenizer = load_tokenizer(str(tmpdir))
+    normalize = tokenizer._precompiled
+    for text, expected in (('\ufb01\u2460\uff21', 'fi1A'), ('e\u0301', '\xe9'), ('\xa0\uff9f', ' '),
+                           ('\u304b\u3099', '\u304b\u3099'), ('\t\u0301x', ' \u0301x'), ('x\u0301', 'x\u0301'), ('', '')):
+        assert normalize(text) == expected
+    assert tokenizer.tokenize('the')[0] == '<s>' and tokenizer.token_to_id('<mask>') == tokenizer.vocab_size - 1
+    assert tokenizer.encode('the ' * 3, max_length=4)[0][::3] == [0, 2]

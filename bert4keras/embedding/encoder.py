@@ -15,7 +15,8 @@ from bert4keras.batching import check_rows, compute_by_length, encode_texts, pad
 from bert4keras.compat import STRINGS, fspath
 from bert4keras.embedding.directory import fingerprint, read_sentence_model, width_of
 from bert4keras.embedding.pooling import SIMILARITIES, normalize, parse_pooling, pool
-from bert4keras.errors import ConfigError, TextError
+from bert4keras.errors import TextError
+from bert4keras.release.config import read_config
 
 __all__ = ['Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model', 'positions_of']
 
@@ -188,7 +189,12 @@ def load_model(release, lowercase=False, **options):
             tokenizer._strip_accents = False
         tokenizer._case_sensitive = False
     from bert4keras.bert import build_bert_model
-    return build_bert_model(release.config_path, release.checkpoint_path, **options), tokenizer
+    config = read_config(release.config_path)
+    if config['pad_token_id'] == tokenizer.token_pad_id:
+        return build_bert_model(release.config_path, release.checkpoint_path, **options), tokenizer
+    # the tokenizer of XLM-R in BERT's layout: its 0 is <s>, whatever the config says
+    config['pad_token_id'] = tokenizer.token_pad_id
+    return build_bert_model(config, release.checkpoint_path, **options), tokenizer
 
 
 def _warn_about_directory(tokenizer):
@@ -264,6 +270,10 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
                             'prompt end in a space')
     # a subclass may have a mask of its own; 0 is [PAD] in every official release
     pad_token_id = getattr(layers.get('Attention-Mask'), 'pad_token_id', 0)
+    if getattr(tokenizer, 'token_pad_id', pad_token_id) != pad_token_id:
+        raise ValueError('the model pads with id %d, and the tokenizer with %d: build the model with the config '
+                         'dict(read_config(path), pad_token_id=%d)'
+                         % (pad_token_id, tokenizer.token_pad_id, tokenizer.token_pad_id))
     batch_size = min(batch_size, len(rows))
 
     def compute(inputs, lengths):

@@ -10,10 +10,12 @@ import re
 import unicodedata
 
 from bert4keras.compat import unichr
+from bert4keras.errors import VocabularyError
 from bert4keras.tokenizer import HAN, PUNCTUATION, SpTokenizer, Tokenizer, in_canonical_order
+from bert4keras.tokenizer_files.precompiled import Precompiled
 from bert4keras.tokenizer_parts import Memo, fit_longest_first, flatten
 
-__all__ = ['AddedToken', 'HubSpTokenizer', 'HubTokenizer']
+__all__ = ['AddedToken', 'HubSpTokenizer', 'HubTokenizer', 'XlmTokenizer']
 
 
 def _ranges(text):
@@ -179,7 +181,7 @@ class HubSpTokenizer(SpTokenizer):
         Of ways with one score the one with the longer last piece wins. What no piece begins with is unknown, and
         unknown characters beside one another are one piece.
         """
-        text = ''.join(super(HubSpTokenizer, self)._encode_pieces(word))
+        text = self._normalize_word(word)
         scores, longest, unknown = self._scores or self._read_scores()
         best = [(0.0, 0)] + [None] * len(text)  # the score of the text up to a place, and where its last piece begins
         for start in range(len(text)):
@@ -196,6 +198,9 @@ class HubSpTokenizer(SpTokenizer):
                 pieces.append(text[start:end])
             end = start
         return pieces[::-1]
+
+    def _normalize_word(self, word):
+        return ''.join(super(HubSpTokenizer, self)._encode_pieces(word))
 
     def _read_scores(self):
         """({piece: its score}, the most characters of a piece, the score of a character that is unknown)."""
@@ -217,6 +222,43 @@ class HubSpTokenizer(SpTokenizer):
     def _fold_character(self, code):
         letters = unichr(code) if self._keep_accents else _without_marks(code)
         return letters if self._case_sensitive else ''.join(ch.lower() for ch in letters)
+
+
+class XlmTokenizer(HubSpTokenizer):
+    """The SentencePiece tokenizer of XLM-R in Hugging Face's library, which multilingual models of BERT's layout have.
+
+    The model's own table normalizes the text, and nothing else does. Ids are fairseq's: `<s>`, `<pad>`, `</s>`,
+    `<unk>`, the pieces, `<mask>`. Two texts would be `<s> A </s> </s> B </s>`, all of segment 0: that is not built.
+
+    Args:
+        model: bytes of a SentencePiece model with the pieces in that order; charsmap: its table, see precompiled.py.
+        added, names, path: see HubSpTokenizer.
+    """
+
+    token_pad, token_unk, token_cls, token_sep, token_mask = '<pad>', '<unk>', '<s>', '</s>', '<mask>'
+
+    _derived = HubSpTokenizer._derived + ('_precompiled',)
+
+    def __init__(self, model, charsmap, added=(), names=None, path=None):
+        self._charsmap = charsmap
+        super(XlmTokenizer, self).__init__(model, False, True, added, names, path)
+
+    def _forget(self):
+        super(XlmTokenizer, self)._forget()
+        self._precompiled = Precompiled(self._charsmap)
+
+    def _prepare(self, text):
+        return re.sub(_WHITE_SPACE, ' ', self._precompiled(text))
+
+    def _normalize_word(self, word):
+        return '\u2581' + word if word else ''
+
+    @staticmethod
+    def _fit(first_size, second_size, pair, *limits):
+        if pair:
+            raise VocabularyError('two texts in one row, with two </s> between them, are not built for the tokenizer '
+                                  'of XLM-R; give one text')
+        return fit_longest_first(first_size, second_size, pair, *limits)
 
 
 def _pattern_of(added):

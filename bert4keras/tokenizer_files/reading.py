@@ -16,9 +16,9 @@ from bert4keras.errors import VocabularyError
 from bert4keras.release.config import read_config
 from bert4keras.release.directory import CONFIG_PATTERNS, VOCAB_PATTERNS, find_release
 from bert4keras.tokenizer import SpTokenizer, Tokenizer
-from bert4keras.tokenizer_files.hub import AddedToken, HubSpTokenizer, HubTokenizer
+from bert4keras.tokenizer_files.hub import AddedToken, HubSpTokenizer, HubTokenizer, XlmTokenizer
 from bert4keras.tokenizer_files.parts import (
-    NAMES, TOKENIZER_CONFIG, TOKENIZER_JSON, template_parts, unigram_pre_tokenizer, unigram_steps)
+    NAMES, TOKENIZER_CONFIG, TOKENIZER_JSON, template_parts, unigram_pre_tokenizer, unigram_steps, xlm_parts)
 from bert4keras.tokenizer_files.sentencepiece_model import (
     CONTROL, NORMAL, UNKNOWN, USER_DEFINED, Piece, read_model, write_model)
 from bert4keras.tokenizer_parts import load_vocab, read_bytes
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # The settings of these classes of transformers come from tokenizer_config.json, whatever tokenizer.json says ...
 WORD_PIECE_CLASSES = ('BertTokenizer', 'DistilBertTokenizer', 'ElectraTokenizer', 'MobileBertTokenizer')
 SENTENCEPIECE_CLASSES = ('AlbertTokenizer',)
+XLM_CLASSES, XLM_MODEL = ('XLMRobertaTokenizer',), 'sentencepiece.bpe.model'
 PLAIN_CLASSES = ('PreTrainedTokenizer', 'TokenizersBackend')  # ... and of these, from tokenizer.json alone
 NO_LIMIT = 10 ** 9  # transformers writes 10 ** 30 where it knows no model_max_length
 
@@ -153,6 +154,8 @@ def _short(value):
 def _from_vocabulary(path, settings):
     """The tokenizer of a vocabulary file: Google's without `settings`, else what transformers makes of both."""
     is_model = path.endswith('.model')
+    if os.path.basename(path) == XLM_MODEL and settings.class_name() in ('',) + XLM_CLASSES:
+        return _xlm_of_model(path, settings)
     if not settings.fields:
         return SpTokenizer(path) if is_model else Tokenizer(path)
     classes = SENTENCEPIECE_CLASSES if is_model else WORD_PIECE_CLASSES
@@ -170,14 +173,26 @@ def _from_vocabulary(path, settings):
     return HubSpTokenizer(model, added=added, names=names, path=path, **_overridden(_STEPS, {}, settings, settings))
 
 
+def _xlm_of_model(path, settings):
+    """The XlmTokenizer of a SentencePiece model alone, whose first pieces are <unk>, <s> and </s>."""
+    pieces, charsmap, _ = read_model(read_bytes(path, 'SentencePiece model'))
+    settings.expect('order of the pieces in ' + path, [piece.text for piece in pieces[:3]], ['<unk>', '<s>', '</s>'])
+    first = [Piece(text, 0.0, UNKNOWN if text == '<unk>' else NORMAL) for text in ('<s>', '<pad>', '</s>', '<unk>')]
+    pieces = first + [Piece(piece.text, piece.score, NORMAL) for piece in pieces[3:]] + [Piece('<mask>', 0.0, NORMAL)]
+    ids = collections.OrderedDict((piece.text, number) for number, piece in enumerate(pieces))
+    special = [piece.text for piece in first] + ['<mask>']
+    vocab, added, names = _with_added(ids, special, settings, settings, XlmTokenizer)
+    return XlmTokenizer(write_model(pieces, b''), charsmap, added, names, path)
+
+
 def _from_tokenizer_json(data, settings, vocab_path):
     """The tokenizer of a tokenizer.json; a vocabulary beside it must not contradict it."""
     model = data.get('model', dict)
     kind = data.get('type', TEXT, 'WordPiece' if 'continuing_subword_prefix' in model else '', within=model)
     data.expect('model', kind, 'WordPiece', 'Unigram')
     ids = _word_piece_ids(data, model) if kind == 'WordPiece' else _unigram_ids(data, model)
-    vocab, added, names = _with_added(ids, data.get('added_tokens', list, []), data, settings,
-                                      Tokenizer if kind == 'WordPiece' else SpTokenizer)
+    usual = Tokenizer if kind == 'WordPiece' else XlmTokenizer if _is_xlm(data) else SpTokenizer
+    vocab, added, names = _with_added(ids, data.get('added_tokens', list, []), data, settings, usual)
     names.update(_template(data, names))
     if vocab_path is not None and not vocab_path.endswith('.model'):
         for token, number in load_vocab(vocab_path).items():
@@ -255,7 +270,7 @@ def _template(data, names):
                  if isinstance(part, dict) and isinstance(part.get('SpecialToken'), dict)]
         data.expect('post_processor', len(found), 2)
         cls, sep = found
-        parts = template_parts(cls, sep)
+        parts = xlm_parts(cls, sep) if _is_xlm(data) else template_parts(cls, sep)
         data.expect('post_processor for one text', single, parts[:3])
         data.expect('post_processor for pairs', processor.get('pair'), parts)
     return {'token_cls': cls, 'token_sep': sep}
@@ -309,27 +324,64 @@ def _word_piece(data, settings, vocab, added, names, ids):
                         **_overridden(_NORMALIZER, normalizer, data, settings))
 
 
+# what XLM-R's normalizer does besides its table, and the split at white space does again
+_SPACES = [{'type': 'Replace', 'pattern': {'Regex': ' {2,}'}, 'content': ' '}]
+
+
+def _type_of(step):
+    return step.get('type') if isinstance(step, dict) else None
+
+
+def _steps_of(data):
+    """The normalizers of a file in a list, whether they are in a Sequence there or not."""
+    normalizer = data.get('normalizer', dict, {})
+    if _type_of(normalizer) == 'Sequence':
+        return list(data.get('normalizers', list, within=normalizer))
+    return [normalizer] if normalizer else []
+
+
+def _is_xlm(data):
+    """Whether a file's normalizer is that of XLM-R: first, or only, the model's table."""
+    is_unigram = _type_of(data.fields.get('model')) == 'Unigram'
+    return is_unigram and [_type_of(step) for step in _steps_of(data)][:1] in ([], ['Precompiled'])
+
+
+def _in_newer_words(pre_tokenizer):
+    """A pre-tokenizer as tokenizers 0.23 writes it: `add_prefix_space` of before 0.15 is `prepend_scheme`."""
+    if _type_of(pre_tokenizer) != 'Sequence' or not isinstance(pre_tokenizer.get('pretokenizers'), list):
+        return pre_tokenizer
+    steps = []
+    for step in pre_tokenizer['pretokenizers']:
+        if _type_of(step) == 'Metaspace':
+            old = {name: step[name] for name in step if name not in ('add_prefix_space', 'str_rep')}
+            scheme = 'always' if step.get('add_prefix_space', True) else 'never'
+            step = dict({'prepend_scheme': scheme, 'split': True}, **old)
+        steps.append(step)
+    return dict(pre_tokenizer, pretokenizers=steps)
+
+
 def _unigram(data, settings, vocab, added, names, ids):
     """The HubSpTokenizer of a tokenizer.json, on a SentencePiece model made of its pieces and scores."""
     model = data.fields['model']
     data.expect('model with byte_fallback', model.get('byte_fallback', False), False)
-    data.expect('pre_tokenizer', data.fields.get('pre_tokenizer'), unigram_pre_tokenizer())
+    data.expect('pre_tokenizer', _in_newer_words(data.fields.get('pre_tokenizer')), unigram_pre_tokenizer())
     data.expect('added token', sorted(set(vocab) - set(ids)), [])
-    normalizer = data.get('normalizer', dict)
-    data.expect('normalizer', normalizer.get('type'), 'Sequence')
-    steps = list(data.get('normalizers', list, within=normalizer))
-    charsmap = b''
-    if steps and isinstance(steps[-1], dict) and steps[-1].get('type') == 'Precompiled':
+    steps, charsmap = _steps_of(data), b''
+    is_xlm, table = _is_xlm(data), [step for step in steps if _type_of(step) == 'Precompiled']
+    if table:
+        steps.remove(table[-1])
         try:
-            charsmap = base64.b64decode(data.get('precompiled_charsmap', TEXT, within=steps.pop()))
+            charsmap = base64.b64decode(data.get('precompiled_charsmap', TEXT, within=table[-1]))
         except (TypeError, ValueError, binascii.Error) as error:
             raise VocabularyError('%s: the precompiled_charsmap is no base64: %s' % (data.path, error))
     fields = {'lowercase': {'type': 'Lowercase'} in steps, 'keep_accents': {'type': 'NFKD'} not in steps}
-    data.expect('normalizer', steps, unigram_steps(**fields))
+    data.expect('normalizer', steps, [] if is_xlm else unigram_steps(**fields), _SPACES if is_xlm else None)
     unknown = data.get('unk_id', numbers.Integral, within=model)
     data.expect('unk_id', 0 <= unknown < len(model['vocab']), True)
     pieces = [Piece(text, float(score), UNKNOWN if number == unknown else NORMAL)
               for number, (text, score) in enumerate(model['vocab'])]
     names['token_unk'] = pieces[unknown].text
+    if is_xlm:
+        return XlmTokenizer(write_model(pieces, b''), charsmap, added, names, data.path)
     return HubSpTokenizer(write_model(pieces, charsmap), added=added, names=names, path=data.path,
                           **_overridden(_STEPS, fields, data, settings))

@@ -11,8 +11,8 @@ import numpy as np
 
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'parity', 'recorded',
                         'sentence-transformers.npz')
-CASES = ['cls', 'dense', 'lasttoken', 'max', 'mean', 'mean_sqrt_len_tokens', 'prompts', 'prompts-pooled', 'residual',
-         'truncated', 'weightedmean']
+CASES = ['cls', 'dense', 'lasttoken', 'max', 'mean', 'mean_sqrt_len_tokens', 'multilingual', 'prompts',
+         'prompts-pooled', 'residual', 'truncated', 'weightedmean']
 CROSS_CASES = ['cross-identity', 'cross-one', 'cross-three']
 
 
