@@ -14,7 +14,7 @@ import threading
 
 import numpy as np
 
-from bert4keras.early_backend import (
+from bert4keras.early.backend import (
     K, batch_gather, get_all_attributes, is_tf_keras, multilabel_categorical_crossentropy, piecewise_linear,
     root_mean_square, search_layer, sequence_masking, sparse_multilabel_categorical_crossentropy)
 from bert4keras.which_keras import ENGINES, import_keras, is_installed

@@ -35,7 +35,7 @@ import os
 
 from bert4keras import backend, graph
 from bert4keras.backend import keras, set_gelu  # noqa: F401 (scripts of 2019 import it from here)
-from bert4keras.early_model import EarlyModel, EarlyNames, is_albert
+from bert4keras.early.model import EarlyModel, EarlyNames, is_albert
 from bert4keras.errors import ConfigError
 from bert4keras.heads import Heads
 from bert4keras.layers import (

@@ -15,7 +15,7 @@ import numpy as np
 from bert4keras import backend
 from bert4keras.backend import keras, kops
 # of releases up to 0.11; what is not in __all__ is refused, or, as LayerNormalization, one of Keras' own names
-from bert4keras.task_layers import (  # noqa: F401
+from bert4keras.early.task_layers import (  # noqa: F401
     ConditionalRandomField, EfficientGlobalPointer, FeedForward, GatedAttentionUnit, GlobalPointer, LayerNormalization,
     Loss, MaximumEntropyMarkovModel, MultiHeadAttention, PositionEmbedding, SinusoidalPositionEmbedding, add_loss)
 

@@ -7,7 +7,7 @@ import collections
 from bert4keras import backend
 from bert4keras.backend import keras
 from bert4keras.bert import EarlyBert, build_bert_model
-from bert4keras.early_text import refused
+from bert4keras.early.text import refused
 from bert4keras.release.config import read_config
 from bert4keras.release.early_weights import match_weights, read_layers
 

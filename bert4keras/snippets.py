@@ -8,11 +8,11 @@ from __future__ import absolute_import, division, print_function
 import numpy as np
 
 from bert4keras.batching import check_token_ids, padded_length
-from bert4keras.early_text import (  # of releases up to 0.11; `open` is not in __all__, as it is Python's own name
+from bert4keras.early.text import (  # of releases up to 0.11; `open` is not in __all__, as it is Python's own name
     ViterbiDecoder, WebServing, convert_to_str, convert_to_unicode, delete_arguments, insert_arguments, is_one_of,
     is_py2, is_string, longest_common_subsequence, longest_common_substring, lowercase_and_normalize,
     orthogonally_resize, refused, softmax, string_matching, strQ2B, text_segmentate, to_array, truncate_sequences)
-from bert4keras.early_text import open_text as open  # noqa: F401
+from bert4keras.early.text import open_text as open  # noqa: F401
 from bert4keras.embedding import POOLINGS, embed, normalize
 from bert4keras.errors import TextError
 from bert4keras.parallel import WorkerError, parallel_apply, parallel_apply_generator

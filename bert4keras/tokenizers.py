@@ -8,7 +8,7 @@ pretraining did, where the old one left them as they were.
 from __future__ import absolute_import, division, print_function
 
 from bert4keras import tokenizer
-from bert4keras.early_text import is_string, truncate_sequences
+from bert4keras.early.text import is_string, truncate_sequences
 
 __all__ = ['SpTokenizer', 'Tokenizer', 'TokenizerBase', 'load_vocab', 'save_vocab']
 

@@ -9,7 +9,7 @@ Steps are updates here, as in all our optimizers. Then they were batches: with `
 """
 from __future__ import absolute_import, division, print_function
 
-from bert4keras.early_text import refused
+from bert4keras.early.text import refused
 from bert4keras.optimizers.early import BertEarlyAdam, extend_with_layer_adaptation, with_settings
 
 __all__ = ['GradientAccumulation', 'LAMB', 'OptimizerWrapper', 'PiecewiseLinearLearningRate', 'add_weight_decay_into']

@@ -3,7 +3,7 @@
 from __future__ import absolute_import, division, print_function
 
 from bert4keras import tokenizer, tokenizers
-from bert4keras.early_text import is_string
+from bert4keras.early.text import is_string
 from bert4keras.parallel import parallel_apply
 from bert4keras.tokenizer import load_vocab
 from bert4keras.tokenizers import SpTokenizer

@@ -11,7 +11,8 @@ import itertools
 import numpy as np
 import pytest
 
-from bert4keras import early_text, snippets, tokenizer, tokenizers, utils
+from bert4keras import snippets, tokenizer, tokenizers, utils
+from bert4keras.early import text as early_text
 from bert4keras.errors import VocabularyError
 
 pytestmark = pytest.mark.engine_free

@@ -368,6 +368,15 @@ def test_layers_have_keras_berts_attributes():
     assert unbuilt.embeddings is None and unbuilt.mask_zero
 
 
+@pytest.mark.slow
+def test_layers_are_found_by_name_not_by_keras_class():
+    """As the README says: none is an Embedding or a Dense of Keras, and the names find the tables and kernels."""
+    model = small().model
+    assert not [layer.name for layer in model.layers if isinstance(layer, (keras.layers.Embedding, keras.layers.Dense))]
+    table = [layer for layer in model.layers if layer.name == 'Embedding-Token'][0].embeddings
+    assert tuple(table.shape)[1] == model.get_layer('Embedding-Token').output_dim
+
+
 def test_weights_have_keras_berts_names():
     """So that patterns such as `weight_decay_pattern` find what they find in keras-bert, and nothing else."""
     model = get_model(13, 5, 5, 4, 1, 2, 6)

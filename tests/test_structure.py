@@ -17,11 +17,11 @@ PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
 ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
-    ('bus_error', 'compat', 'early_text', 'errors', 'files', 'hdf5', 'hdf5_structure', 'terminal'),
-    ('which_keras', 'early_backend', 'backend', 'batching', 'model_file', 'parallel', 'reference', 'release', 'search',
-     'task_layers', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
+    ('bus_error', 'compat', 'early', 'early.text', 'errors', 'files', 'hdf5', 'hdf5_structure', 'terminal'),
+    ('which_keras', 'early.backend', 'backend', 'batching', 'early.task_layers', 'model_file', 'parallel', 'reference',
+     'release', 'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
-    ('early_layers', 'early_model'),
+    ('early.layers', 'early.model'),
     ('graph', 'heads', 'losses'),
     ('weights',),
     ('bert',),
@@ -32,7 +32,7 @@ ORDER = (
 )
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
-ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early_text', 'embedding.dense', 'embedding.directory',
+ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early.text', 'embedding.dense', 'embedding.directory',
                'embedding.fields', 'embedding.pooling', 'errors', 'files', 'hdf5', 'hdf5_structure', 'parallel',
                'reference', 'release', 'search', 'terminal', 'tokenizer', 'tokenizer_files', 'tokenizer_parts',
                'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
@@ -85,8 +85,8 @@ ARROWS = {name: ours(FILES[name]) - {name} for name in MODULES}
 
 
 def rank(name):
-    """The line of ORDER that a module stands in."""
-    found = [line for line, names in enumerate(ORDER) if name.split('.')[0] in names]
+    """The line of ORDER that a module stands in, or else its folder."""
+    found = [line for one in (name, name.split('.')[0]) for line, names in enumerate(ORDER) if one in names]
     assert found, '%s has no place in ORDER: give it one' % name
     return found[0]
 

@@ -10,7 +10,7 @@ import re
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.early_layers import EARLY_LAYERS
+from bert4keras.early.layers import EARLY_LAYERS
 from bert4keras.errors import ConfigError
 
 __all__ = ['EarlyModel', 'EarlyNames', 'is_albert']
@@ -39,7 +39,7 @@ class EarlyNames(object):
 class EarlyModel(object):
     """The part of `bert.EarlyBert` that is before BertModel.
 
-    Keras masks from the token ids, see early_layers.py, and ids as floats where that Keras wants them in products with
+    Keras masks from the token ids, see layers.py, and ids as floats where that Keras wants them in products with
     a loss.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
-from bert4keras.early_text import refused
+from bert4keras.early.text import refused
 
 __all__ = ['ConditionalRandomField', 'EfficientGlobalPointer', 'FeedForward', 'GatedAttentionUnit', 'GlobalPointer',
            'LayerNormalization', 'Loss', 'MaximumEntropyMarkovModel', 'MultiHeadAttention', 'PositionEmbedding',

@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 
-from bert4keras.early_text import refused
+from bert4keras.early.text import refused
 from bert4keras.which_keras import import_keras
 
 __all__ = ['K', 'batch_gather', 'get_all_attributes', 'is_tf_keras', 'multilabel_categorical_crossentropy',
