@@ -234,6 +234,25 @@ class BaseTokenizer(object):
         segment_ids = (np.arange(width) >= starts) & (np.arange(width) < ends)  # [B, T]
         return token_ids.reshape(len(rows), width), segment_ids.astype('int32')
 
+    def encode_ragged(self, texts):
+        """Encodes texts one after the other, without special tokens and without padding.
+
+        Args:
+            texts: list of strings.
+
+        Returns:
+            (token_ids, lengths): int32 array [N] of the ids of all texts, and a list of how many each text has; N is
+            their sum.
+
+        Raises:
+            TypeError: not a list of strings. ValueError: bytes not UTF-8.
+        """
+        if isinstance(texts, (bytes, TEXT)):
+            raise TypeError('texts must be a list of strings, not one string')
+        packed = [self._encode_text(to_text(text)) for text in texts]
+        joined = bytearray(b''.join(packed))
+        return (np.frombuffer(joined, 'int32') if joined else np.zeros(0, 'int32')), [len(ids) // 4 for ids in packed]
+
     def _encode_parts(self, first_text, second_text, max_length, first_length=None, second_length=None):
         """Returns the packed ids of both parts, special tokens and padding included."""
         pair = second_text is not None

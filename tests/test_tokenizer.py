@@ -462,6 +462,19 @@ def test_a_batch_is_its_rows_padded(pairs, max_length, length):
         assert segment_ids[i].tolist() == segments + [0] * (width - len(ids))
 
 
+@quick
+@given(st.lists(plain_texts, max_size=5), TOKENIZERS)
+def test_texts_one_after_the_other_are_their_ids(texts, tokenizer):
+    """What `encode` gives without the special tokens; an array of one's own."""
+    token_ids, lengths = tokenizer.encode_ragged(texts)
+    rows = [tokenizer.encode(text)[0][1:-1] for text in texts]
+    assert token_ids.tolist() == [token_id for row in rows for token_id in row] and lengths == list(map(len, rows))
+    assert token_ids.dtype == np.int32 and token_ids.shape == (sum(lengths),) and token_ids.flags.writeable
+    for argument, error in (('ab', TypeError), ([b'\xff'], ValueError), (['a', None], TypeError)):
+        with pytest.raises(error):
+            tokenizer.encode_ragged(argument)
+
+
 def test_a_batch_refuses_what_is_no_list_of_texts():
     """One string would be a batch of its characters; unequal lists would be cut."""
     for arguments in (('ab',), (b'ab',), (['a', 'b'], 'ab')):

@@ -53,9 +53,8 @@ class Encoder(object):
     def encode(self, lines):
         """The Document of a list of lines."""
         if self.cut is None:
-            packed = [self.tokenizer._encode_text(line) for line in lines]
-            token_ids = np.frombuffer(b''.join(packed), 'int32')
-            starts, sizes = self.starts[token_ids], [len(ids) // 4 for ids in packed]
+            token_ids, sizes = self.tokenizer.encode_ragged(lines)
+            starts = self.starts[token_ids]
         else:
             found = [self._encode_segmented(line) for line in lines]
             token_ids = np.array([token_id for ids, _ in found for token_id in ids], 'int32')
