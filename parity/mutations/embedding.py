@@ -6,6 +6,7 @@ CHECK = 'tests/test_embedding.py tests/test_batching.py'
 VECTORS = 'tests/test_sentence_models.py'
 PAIRS = 'tests/test_cross_encoder.py'
 FILES = 'tests/test_embedding_corpus.py'
+TOKENS = 'tests/test_tokenizer_files.py'
 
 MUTATIONS = [
     ('padding is pooled, too', 'pooling.py', '& (positions < lengths)', '& (positions < 10 ** 6)'),
@@ -55,6 +56,15 @@ MUTATIONS = [
     ('the model is not compared', 'corpus.py', "if known.get('model') != settings['model']:", 'if False:', FILES),
     ("NaN is a vector", 'corpus.py', '~np.isfinite(vectors).all(axis=1)', 'vectors[:, 0] != vectors[:, 0]', FILES),
     ('null is a text', 'documents.py', 'and not isinstance(found[field], TEXT):', 'and False:', FILES),
+    ("the config's padding, which is <s>", 'encoder.py', "config['pad_token_id'] == tokenizer.token_pad_id:", 'True:',
+     VECTORS),
+    ('another padding is not noticed', 'encoder.py', "if getattr(tokenizer, 'token_pad_id', pad_token_id) != pad",
+     'if False and pad', VECTORS),
+    ('the table for characters only', 'precompiled.py', 'if len(cluster) > 1 and', 'if False and', TOKENS),
+    ('the table for large clusters, too', 'precompiled.py', "'replace')) < SMALL:", "'replace')) < 99:", TOKENS),
+    ('a mark after a control belongs to it', 'precompiled.py', 'and not _is_control(found[-1][-1])', '', TOKENS),
+    ("a piece's id without fairseq's offset", 'reading.py', "('<s>', '<pad>', '</s>', '<unk>')]", "('<s>', '</s>', '<unk>')]",
+     TOKENS),
     ('vectors in the order of their lengths', 'batching.py', 'results[index] = result',
      'results[order.index(index)] = result'),
     ('segments dropped', 'batching.py', 'segment_ids[row, :len(tokens)] = tokens, segments',
