@@ -63,7 +63,7 @@ MUTATIONS = [
     ('the table for characters only', 'precompiled.py', 'if len(cluster) > 1 and', 'if False and', TOKENS),
     ('the table for large clusters, too', 'precompiled.py', "'replace')) < SMALL:", "'replace')) < 99:", TOKENS),
     ('a mark after a control belongs to it', 'precompiled.py', 'and not _is_control(found[-1][-1])', '', TOKENS),
-    ("a piece's id without fairseq's offset", 'reading.py', "('<s>', '<pad>', '</s>', '<unk>')]", "('<s>', '</s>', '<unk>')]",
+    ("ids without fairseq's offset", 'reading.py', "('<s>', '<pad>', '</s>', '<unk>')]", "('<s>', '</s>', '<unk>')]",
      TOKENS),
     ('vectors in the order of their lengths', 'batching.py', 'results[index] = result',
      'results[order.index(index)] = result'),
