@@ -81,12 +81,12 @@ def test_the_directory_names_the_activation(recorded, directories, pairs, built_
     assert recorded['cross-identity/scores'].min() < 0
     identity = 'torch.nn.modules.linear.Identity'
     for number, fields in enumerate([{'sentence_transformers': {'activation_fn': identity}},
-                                     {'sbert_ce_default_activation_function': identity}]):
+                                     {'sbert_ce_default_activation_function': identity}, {}]):
         directory = copy_changed(os.path.join(directories, 'cross-one'), str(tmp_path / str(number)), 'config.json',
                                  **fields)
         assert CrossEncoder(directory).activation(-3.5) != -3.5  # the newer file says the sigmoid
         os.remove(os.path.join(directory, 'config_sentence_transformers.json'))
-        assert CrossEncoder(directory).activation(-3.5) == -3.5
+        assert (CrossEncoder(directory).activation(-3.5) == -3.5) == bool(fields)  # by default it is the sigmoid
 
 
 def test_several_labels(recorded, directories, pairs):
