@@ -17,7 +17,7 @@ from tests.helpers.pretraining import make_folder
 
 pytestmark = pytest.mark.slow
 ENGINE = backend.keras.backend.backend()
-IS_TF_KERAS = not backend.IS_KERAS_3 and backend.keras.__name__ != 'keras'
+IS_TF_KERAS = not backend.IS_KERAS_3 and backend.keras.__name__ != 'keras' and backend.tf.__version__ >= '2'
 CASES = {'jax': [('local', 4, 1), ('machines', 1, 2)], 'torch': [('machines', 1, 2)],
          'tensorflow': [('local', 2, 1)] if backend.IS_KERAS_3 or IS_TF_KERAS else []}[ENGINE]
 
