@@ -195,6 +195,9 @@ def test_viterbi_finds_the_best_of_all_sequences():
         decoder = snippets.ViterbiDecoder(np.zeros((3, 3)), starts, ends)
         decoder.trans = trans
         assert tuple(decoder.decode(nodes)) == best
+    free, starts, ends = [snippets.ViterbiDecoder(np.zeros((3, 3)), *limits).decode([[3, 2, 1]] * 3).tolist()
+                          for limits in ((None, None), ([1, 2], None), (None, [2]))]
+    assert (free, starts, ends) == ([0, 0, 0], [1, 0, 0], [0, 0, 2])
     with pytest.raises(ValueError, match=r'\[tokens, 3\].*\[5, 2\]'):
         decoder.decode(nodes[:, :2])
 

@@ -183,6 +183,7 @@ def test_averages_and_saving(model, tmp_path):
     optimizer.apply_ema_weights(bias_correction=True)
     assert np.abs(np.concatenate([weight.ravel() for weight in model.get_weights()]) - average).max() <= 2e-6
     optimizer.reset_old_weights()
+    assert np.array_equal(np.concatenate([weight.ravel() for weight in model.get_weights()]), steps[-1])
     path = str(tmp_path / ('model' + MODEL_SUFFIX))
     model.save(path)
     again = keras.models.load_model(path)

@@ -5,6 +5,8 @@ from __future__ import absolute_import, division, print_function
 CHECK = 'tests/test_keras_bert.py -k "equal or options or alone or masks or interchange"'
 REFERENCE = 'tests/test_keras_bert.py -k equal'
 LAYERS = 'tests/test_keras_bert.py -k "alone or task_embedding or masks"'
+TEXTS = 'tests/test_keras_bert.py -k "tokenizer or parts_of_encode"'
+NAMES = 'tests/test_keras_bert.py -k "attributes or berts_names"'
 
 MUTATIONS = [
     ("blocks' outputs joined from the first", 'bert.py', 'for index in output_layer_num][::-1]',
@@ -27,4 +29,13 @@ MUTATIONS = [
      'tests/test_keras_bert.py -k heeds'),
     ('a changed model is BERT', 'bert.py', 'return graph.first_difference(self.model, plain(',
      'return None and graph.first_difference(self.model, plain(', 'tests/test_keras_bert.py -k changed_model'),
+    ('the shorter of a pair loses a token', 'tokenizer.py', 'if len(first_tokens) > len(second_tokens) else',
+     'if len(first_tokens) < len(second_tokens) else', TEXTS),
+    ('an unknown token is left out', 'tokenizer.py',
+     'return [self._token_dict.get(token, unknown) for token in tokens]',
+     'return [self._token_dict[token] for token in tokens if token in self._token_dict]', TEXTS),
+    ('a pair ends without [SEP]', 'tokenizer.py', 'else second_tokens + [self._token_sep]', 'else second_tokens', TEXTS),
+    ('the table of segments has another name', '__init__.py',
+     "_known_as('type_vocab_size'), _known_as('embedding_size'), _known_as('table')",
+     "_known_as('type_vocab_size'), _known_as('embedding_size'), _known_as('no_table')", NAMES),
 ]
