@@ -116,6 +116,8 @@ def test_the_corpus_has_the_text(tmp_path, text, vocab):
             header, offsets = read_index(path)
             sizes = [len(data) + 16 for data in read_records(path[:-5] + 'tfrecord')]
             assert offsets.tolist() == np.cumsum([0] + sizes).tolist() and header['rows'] == len(sizes)
+            assert made['shard_rows'][int(name[7:12])] == len(sizes)
+    assert len(set(made['shard_rows'])) > 1
 
 
 @pytest.mark.parametrize('mode', ['roberta', 'bert'])
@@ -128,6 +130,14 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path, text, vocab, mode):
         made.append({name: data for name, data in content(output).items() if 'tfrecord' in name or seed == 5})
     assert made[0] == made[1] == made[2]
     assert (made[3] == {name: data for name, data in made[0].items() if name in made[3]}) == (mode == 'roberta')
+
+
+def test_each_shard_has_chances_of_its_own(tmp_path, vocab):
+    """The same text in four shards is paired in four ways."""
+    part = text_of(20, seed=1) + u'\n'
+    made = build(write(tmp_path / 't', part * 4), vocab, tmp_path / 'made', mode='bert', block_size=len(part))
+    shards = {name: data for name, data in content(tmp_path / 'made').items() if name.endswith('.tfrecord')}
+    assert made['documents'] == 80 and len(shards) == len(set(shards.values())) == 4
 
 
 def test_the_features_of_pairs(tmp_path, text, vocab):
@@ -174,6 +184,12 @@ def test_inputs_of_every_kind_are_the_same_text(tmp_path, vocab, monkeypatch):
     assert made == [[[CLS, 5, 6, 9, SEP, 5, 7, 10, SEP]]] * len(inputs)
 
 
+def test_a_document_without_a_token_is_none(tmp_path, vocab):
+    """Nor has it a [SEP]."""
+    made = build(write(tmp_path / 't', b'a\n\n\xc2\x81\n\nc\n'), vocab, tmp_path / 'made')
+    assert made['documents'] == 2 and rows_of(tmp_path / 'made') == [[CLS, 5, SEP, 9, SEP]]
+
+
 def test_two_files_are_two_documents(tmp_path, vocab):
     """A file's end ends a document, an empty file is warned of, and globs are sorted."""
     for name, part in (('1.txt', u'a'), ('2.txt', u'\n\n'), ('3.txt', u'c')):
@@ -213,6 +229,30 @@ def test_blocks_end_where_documents_do(made, size):
     if all(len('\n'.join(lines)) < size for lines in made):
         assert [document for documents in found for document in documents] == [
             [line.strip() for line in lines] for lines in made]
+
+
+def test_objects_of_jsonl_are_documents(tmp_path):
+    """A block ends after whichever fills it."""
+    path = write(tmp_path / 't.jsonl', u'{"text": "a"}\n' * 9)
+    assert [(block.documents, block.size()) for block in read_blocks([path], Lines(), 40)] == [(3, 42)] * 3
+
+
+def test_two_files_are_another_text_than_one(tmp_path, vocab):
+    """Of the same bytes, as a document ends between them."""
+    parts = [write(tmp_path / '1', u'a\n'), write(tmp_path / '2', u'c\n')]
+    build(parts, vocab, tmp_path / 'made')
+    with pytest.raises(CorpusError) as caught:
+        build(write(tmp_path / 'both', u'a\nc\n'), vocab, tmp_path / 'made')
+    assert 'a finished corpus of other text' in str(caught.value)
+
+
+def test_progress_ends_with_the_size_of_the_files(tmp_path, text, vocab):
+    """For each shard what it took of them; the same for shards that are there."""
+    other, sizes = write(tmp_path / 'other', text_of(20, seed=8)), []
+    for _ in range(2):
+        build([text, other], vocab, tmp_path / 'made', progress=sizes.append)
+    assert len(sizes) > 10 and sizes[:len(sizes) // 2] == sizes[len(sizes) // 2:]
+    assert sum(sizes) == 2 * (os.path.getsize(text) + os.path.getsize(other))
 
 
 class monkeypatched_input(object):

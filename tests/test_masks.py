@@ -69,7 +69,8 @@ def test_literally_as_many_as_google():
     for predictions, expected in ((20, [1, 1, 2, 2, 4, 8, 10, 19]), (7, [1, 1, 2, 2, 4, 7, 7, 7])):
         masked = Masker(VOCAB, MASK, SPECIAL, predictions)(token_ids, starts, np.array(lengths), keys_of(8))
         assert masked.weights.sum(axis=1).tolist() == expected
-    assert [most_predictions(*pair) for pair in ((128, 0.15), (512, 0.15), (100, 0.15), (20, 0.3))] == [20, 77, 15, 6]
+    assert [most_predictions(*pair) for pair in ((128, 0.15), (512, 0.15), (100, 0.15), (20, 0.3), (100, 0.07))] == [
+        20, 77, 15, 6, 7]
 
 
 @few
@@ -122,6 +123,14 @@ def test_ngrams_have_alberts_lengths():
         assert masked.weights.all()
         runs[ngrams] = (np.diff(masked.positions, axis=1) == 1).mean()
     assert runs[1] < 0.2 < 0.3 < runs[3]
+
+
+def test_padding_is_known_by_the_lengths():
+    """Whatever id it has."""
+    token_ids, starts, lengths = batch_of([[1] * 5, [1] * 30])
+    token_ids[token_ids == PAD] = 50
+    masked = Masker(VOCAB, MASK, SPECIAL, 9, 0.9, whole_words=False)(token_ids, starts, lengths, keys_of(2))
+    assert masked.weights.sum(axis=1).tolist() == [5, 9] and masked.positions[0].max() == 5
 
 
 def test_a_row_with_nothing_to_mask_has_no_weight():

@@ -114,7 +114,9 @@ def test_pairs_are_honest_and_lose_nothing(shapes, length, mode, seed):
         elif mode == 'albert':
             assert first[0] == second[-1] + 1 and places[0][0] == places[1][0]
         else:
+            other = made[places[1][0]]
             assert places[0][0] != places[1][0]
+            assert second[0] - other.token_ids[0] in [0] + other.ends[:-1]  # where a line begins
     lost = set(owner) - seen
     assert not lost if mode == 'bert' else all(made[owner[token]].ends == [1] for token in lost)
 
@@ -135,6 +137,22 @@ def test_google_pairs_have_googles_bias():
         rows = list(pack(made, mode, 15, (CLS, SEP), np.random.RandomState(2), 0.1, google_pairs=True))
         assert len(rows) == 40 and {row.label for row in rows} == {1}
         assert all(len(row.token_ids) == 15 for row in rows)  # 18 tokens of text, cut to 12
+        owner = owners(made)
+        assert all(owner[halves(row)[0][0]] != owner[halves(row)[1][0]] for row in rows)
+        for half in range(2):  # at either end
+            assert len({(halves(row)[half][0] - FIRST) % 9 for row in rows}) > 2
+            assert len({(halves(row)[half][-1] - FIRST) % 9 for row in rows}) > 2
+
+
+@pytest.mark.parametrize('mode', ['bert', 'albert'])
+def test_a_share_of_the_rows_is_short(mode):
+    """Of 1,000 and more, within 5 standard deviations; without it only the ends of documents, and of A in bert, are."""
+    made = numbered([[[True]] * 4000 for _ in range(8)])
+    short = {}
+    for share in (0., 0.3):
+        rows = list(pack(made, mode, 23, (CLS, SEP), np.random.RandomState(3), share))
+        short[share] = np.mean([len(row.token_ids) < 23 for row in rows])
+    assert short[0.] < 0.01 and abs(short[0.3] - 0.3 * 18 / 19) < 5 * (0.21 / 1000) ** 0.5
 
 
 def test_a_lone_document_has_no_foreign_one():
@@ -160,6 +178,13 @@ def test_word_starts_of_wordpiece():
     assert Encoder(Tokenizer(VOCAB)).starts.tolist() == [True] * 6 + [False] + [True] * 6
 
 
+def test_a_line_begins_with_a_word():
+    """Also with a token that goes on elsewhere, as those of SentencePiece can."""
+    encoder = Encoder(Tokenizer(VOCAB))
+    encoder.starts[5] = False
+    assert encoder.encode([u'ab ab', u'ab']).word_starts.tolist() == [True, False, True]
+
+
 def test_word_starts_of_a_segmenter(monkeypatch):
     """Han characters of one Chinese word are one word; what else there is stays as it is."""
     class Jieba(object):
@@ -170,6 +195,9 @@ def test_word_starts_of_a_segmenter(monkeypatch):
     document = Encoder(Tokenizer(VOCAB), 'jieba').encode([u'\u5317\u4eac\u5927\u5b66abc.'])
     assert document.token_ids.tolist() == [8, 9, 10, 11, 5, 6, 12]
     assert document.word_starts.tolist() == [True, False, True, False, True, False, True]
+    Jieba.lcut = staticmethod(lambda text: [text])  # a Han character after another letter is not the segmenter's
+    document = Encoder(Tokenizer(VOCAB), 'jieba').encode([u'ab\u5317\u4eac'])
+    assert document.word_starts.tolist() == [True, True, False]
     monkeypatch.setitem(sys.modules, 'jieba', None)
     with pytest.raises(ImportError) as caught:
         Encoder(Tokenizer(VOCAB), 'jieba')

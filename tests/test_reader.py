@@ -143,6 +143,29 @@ def test_a_batch_is_the_same_whoever_asks(corpora):
     assert json.loads(out.decode('ascii')) == whole['token_ids'].tolist()
 
 
+def test_other_seeds_mask_otherwise(corpora):
+    """The same rows."""
+    first, second = [Batches(corpora['bert'], 1, seed=seed) for seed in (1, 2)]
+    count = len(first.corpus)
+    masked = [{int(batches.indices(step)[0][0]): batches.batch(step)['masked_positions'].tolist()
+               for step in range(count)} for batches in (first, second)]
+    assert sum(masked[0][index] != masked[1][index] for index in range(count)) > 0.7 * count
+
+
+def test_rows_are_cut_elsewhere_in_each_epoch(corpora):
+    """And not at their beginnings alone."""
+    corpus = Corpus(corpora['roberta'])
+    batches, cuts = Batches(corpus, len(corpus), seed=1, length=9), []
+    whole = corpus.rows(range(len(corpus)))
+    for epoch in range(2):
+        indices, epochs = batches.indices(epoch)
+        rows = batches._cut(corpus.rows(indices), epochs, indices)
+        cuts.append(rows.token_ids[np.argsort(indices)])
+    long_rows = whole.lengths > 14
+    for left, right in (cuts, (cuts[0], whole.token_ids[:, :9])):
+        assert (left[:, 1:8] != right[:, 1:8]).any(axis=1)[long_rows].mean() > 0.5 and long_rows.sum() > 20
+
+
 def test_the_defaults_are_those_of_the_papers(corpora):
     """Single words but for ALBERT, whose runs have up to three; as many predictions as a full row needs."""
     made = {mode: Batches(directory, 4) for mode, directory in corpora.items()}
@@ -209,6 +232,8 @@ def flip(directory, name, place):
     (lambda directory: damage_json(directory, shard_rows=None), 'corpus.json is damaged'),
     (lambda directory: damage_json(directory, shards='x'), 'corpus.json is damaged'),
     (lambda directory: damage_json(directory, length=8), 'corpus-0000'),
+    (lambda directory: damage_json(directory, shard_rows=[len(records_of(directory)) - 8] + [2] * 4),
+     'is of another corpus than corpus.json'),
     (lambda directory: damage_json(directory, seed=9), 'is of another corpus than corpus.json'),
     (lambda directory: flip(directory, 'corpus-00001.tfrecord', 60), 'corpus-00001.tfrecord: byte 0: '),
     (lambda directory: flip(directory, 'corpus-00001.index', 5), 'corpus-00001.index is damaged'),

@@ -47,9 +47,9 @@ def test_examples_read_back(numbers, data):
 
 def test_rows_of_numbers_are_packed_at_once():
     """As one by one, at every number of bytes."""
-    rows = np.array([[0, 1, 127], [128, 300, 16383], [16384, 30521, 2 ** 21 - 1]])
-    for row, packed in zip(rows.tolist(), pack_numbers(rows)):
-        assert encode_example([('a', packed)]) == encode_example([('a', row)])
+    for rows in ([[0, 1, 127], [128, 300, 16383], [16384, 30521, 2 ** 21 - 1]], [[0, 128, 5]], [[0, 127, 5]]):
+        for row, packed in zip(rows, pack_numbers(np.array(rows))):
+            assert encode_example([('a', packed)]) == encode_example([('a', row)])
 
 
 def test_records_are_what_tensorflow_writes(tmp_path):
@@ -89,3 +89,18 @@ def test_a_damaged_example_is_an_error_or_another_value(place, byte, cut):
         decode_example(bytes(data[:place] if cut else data))
     except ValueError:
         pass
+
+
+def test_an_example_that_is_cut_is_an_error_or_has_whole_features():
+    """Wherever it is cut; so is a number that goes on after the end."""
+    data, features = binascii.unhexlify(EXAMPLE), dict(FEATURES)
+    for place in range(len(data)):
+        try:
+            found = decode_example(data[:place])
+        except ValueError:
+            continue
+        assert len(found) < len(features) and all(same(found[name], features[name]) for name in found)
+    data = encode_example([('a', [300])])
+    with pytest.raises(ValueError) as caught:
+        decode_example(data[:-1] + b'\x82')
+    assert 'a number without an end' in str(caught.value)
