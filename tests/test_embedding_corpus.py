@@ -148,8 +148,8 @@ def test_what_is_done_is_not_done_again_and_other_texts_are_an_error(tmp_path):
     before, embedder, done = content(tmp_path / 'v'), FakeEmbedder(), []
     made = corpus.embed_corpus(embedder, [source], str(tmp_path / 'v'), 'body', 'n', rows=3, progress=done.append)
     assert not embedder.calls and made['tokens'] == 0 and sum(done) == os.path.getsize(source)
-    for lines in (records(start=200), records()[:9], records()[:-1] + records([u'other'], 109), records() + records([u'more'], 110),
-                  records() + records([u'more', u'x', u'y'], 110)):
+    for lines in (records(start=200), records()[:9], records()[:-1] + records([u'other'], 109),
+                  records() + records([u'more'], 110), records() + records([u'more', u'x', u'y'], 110)):
         write(tmp_path / 'a.jsonl', lines)
         with pytest.raises(CorpusError) as caught:
             corpus.embed_corpus(embedder, [source], str(tmp_path / 'v'), 'body', 'n', rows=3)
