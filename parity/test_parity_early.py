@@ -17,6 +17,7 @@ from parity.peers import early, early_script, require
 from tests.helpers.releases import random_ids
 
 require('bert4keras')
+tensorflow = pytest.importorskip('tensorflow')
 IS_TF_KERAS = keras.__name__ != 'keras'
 KEPT = [0, 1, 2, 3, 98, 5, 41, 42, 43, 7]
 MODELS = {'language model': {'application': 'lm'}, 'unilm, kept tokens': {'application': 'unilm', 'keep_tokens': KEPT}}
@@ -45,6 +46,8 @@ OF_SGD = {
     'decay': (['weight_decay'], dict(DECAY, momentum=0.9, nesterov=True)),
     'LAMB': (['weight_decay', 'layer_adaptation'], dict(DECAY, exclude_from_layer_adaptation=['Norm'])),
     'lazy': (LAZY[0], dict(LAZY[1], momentum=0.9)), 'averages': AVERAGES}
+if not hasattr(tensorflow, 'Session'):  # TensorFlow 2: its lazy steps keep variables in a dict, which raises, and with
+    del OF_SGD['lazy'], OF_SGD['averages']  # averages its SGD of Keras 2.3 takes no step
 OPTIMIZERS = OF_ADAM if IS_TF_KERAS else OF_SGD
 
 
@@ -113,7 +116,7 @@ def test_ten_steps(tasks, theirs, name):
     if name == 'accumulation':
         assert np.abs(mine[1:] - mine[:-1])[::2].min() > 1e-3 and np.abs(others[1]).max() == 0
         mine, others = mine[:-1], others[1:]
-    assert np.abs(others).max(axis=0).min() > 0.01
+    assert np.isfinite(others).all() and np.abs(others).max(axis=0).min() > 0.01
     measure.check('ten steps, bert4keras 0.11.5: %s' % name, mine, others, 1e-5 * np.abs(others).max())
 
 

@@ -64,7 +64,7 @@ def train(folder, name, distribute, count, processes):
                 KERAS_DISTRIBUTION_NUM_PROCESSES=str(processes), KERAS_DISTRIBUTION_PROCESS_ID=str(rank))
         outputs.append(str(folder / ('%s-%d.npz' % (name, rank))))
         started.append(subprocess.Popen(
-            [sys.executable, '-c', CODE, package, tests, str(folder), outputs[-1], distribute, str(count), ENGINE,
+            [sys.executable, '-c', CODE, tests, package, str(folder), outputs[-1], distribute, str(count), ENGINE,
              str(processes)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
     for process in started:
         text = process.communicate()[0]
