@@ -13,15 +13,15 @@ from tests.helpers.official import MISSING, find_official
 
 
 # of tests/, what another version of a Keras, of an engine or of Python has broken before
-TELLING = ('bert', 'export', 'generators', 'heads', 'hooks', 'losses', 'optimizers', 'saving',
-           'scripts')
+TELLING = ('bert', 'decoding', 'export', 'generators', 'heads', 'hooks', 'losses', 'optimizers', 'pretraining_devices',
+           'pretraining_kills', 'pretraining_loop', 'saving', 'scripts')
 
 
 def pytest_addoption(parser):
     """--slow: what is the same on every version of a Keras, too, and what takes long. --brief: what tells most."""
     parser.addoption('--slow', action='store_true', help='run the slow tests, too')
     parser.addoption('--brief', action='store_true', help='leave out what a row like another has hardly to say: run '
-                     'parity/, what needs no Keras, slow tests if asked for, and of tests/ ' + ', '.join(TELLING))
+                     'parity/, what needs no Keras, and of tests/ ' + ', '.join(TELLING))
 
 
 def pytest_configure(config):
@@ -34,14 +34,14 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Leaves out the slow tests, unless they are asked for, and with --brief what tells little."""
-    left_out = [item for item in items if not (config.getoption('slow') if item.get_closest_marker('slow')
-                                               else not config.getoption('brief') or is_telling(item))]
+    left_out = [item for item in items if item.get_closest_marker('slow') and not config.getoption('slow')
+                or config.getoption('brief') and not is_telling(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
 def is_telling(item):
-    """Whether a test that is not slow runs with --brief."""
+    """Whether a test runs with --brief."""
     path = item.nodeid.split('::')[0]
     return (path.startswith('parity/') or item.get_closest_marker('engine_free')
             or path in ['tests/test_%s.py' % name for name in TELLING])

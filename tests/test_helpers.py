@@ -85,7 +85,7 @@ PARITY = Item('parity/test_parity_peers.py::test_e')
 
 @pytest.mark.parametrize('options, expected', [
     ((), [QUICK, FREE, TELLING, PARITY]), (('slow',), [QUICK, SLOW, FREE, TELLING, PARITY]),
-    (('brief',), [FREE, TELLING, PARITY]), (('slow', 'brief'), [SLOW, FREE, TELLING, PARITY])])
+    (('brief',), [FREE, TELLING, PARITY]), (('slow', 'brief'), [FREE, TELLING, PARITY])])
 def test_slow_tests_are_asked_for_and_rows_can_be_brief(options, expected):
     """What is left out is named as left out; nothing else is touched."""
     import conftest
