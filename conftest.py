@@ -33,11 +33,15 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out the slow tests, unless they are asked for, and with --brief what tells little."""
+    """Leaves out the slow tests, unless they are asked for, and with --brief what tells little.
+
+    What needs no Keras comes first: it makes processes by fork, which may hang once TensorFlow has threads.
+    """
     left_out = [item for item in items if item.get_closest_marker('slow') and not config.getoption('slow')
                 or config.getoption('brief') and not is_telling(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = sorted((item for item in items if item not in left_out),
+                      key=lambda item: not item.get_closest_marker('engine_free'))
 
 
 def is_telling(item):
