@@ -17,7 +17,6 @@ On a machine with a GPU: --device gpu, --dtype bfloat16. Nothing is downloaded; 
 from __future__ import absolute_import, division, print_function
 
 import argparse
-import importlib
 import json
 import os
 import platform
@@ -223,7 +222,6 @@ def main(words):
     args = parse(words)
     if args.task == 'table':
         return tables.write(args.output)
-    importlib.import_module('bert4keras')  # from the checkout, or as it is installed
     return run(args)
 
 

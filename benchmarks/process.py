@@ -79,6 +79,8 @@ class Process(object):
         with open(path, 'w') as stream:
             json.dump(job, stream)
         environment = dict(os.environ, PYTHONPATH=ROOT, **contender.environment)
+        if job['device'] == 'cpu':  # where there is a GPU, JAX and PyTorch would take it unasked
+            environment.update(CUDA_VISIBLE_DEVICES='', JAX_PLATFORMS='cpu')
         if cores is not None:
             environment.update((name, str(len(cores))) for name in THREADS)
         reading, writing = os.pipe()
