@@ -26,6 +26,7 @@ from bert4keras.pretraining.corpus import build_corpus, read_index
 from bert4keras.pretraining.documents import Lines, read_blocks, read_documents
 from bert4keras.pretraining.records import decode_example, read_records
 from bert4keras.tokenizer import Tokenizer
+from tests.helpers.folders import content
 from tests.helpers.strategies import few
 
 pytestmark = pytest.mark.engine_free
@@ -69,15 +70,6 @@ def text_of(count, seed=0):
 def text(tmp_path):
     """The path of a text of 60 documents."""
     return write(tmp_path / 'text.txt', text_of(60))
-
-
-def content(directory):
-    """{name: bytes} of all files in a directory, hidden ones included."""
-    found = {}
-    for name in os.listdir(str(directory)):
-        with io.open(os.path.join(str(directory), name), 'rb') as stream:
-            found[name] = stream.read()
-    return found
 
 
 def rows_of(directory):

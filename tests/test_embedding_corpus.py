@@ -15,6 +15,7 @@ import pytest
 
 from bert4keras.embedding import corpus
 from bert4keras.errors import CorpusError, TextError
+from tests.helpers.folders import content
 
 pytestmark = pytest.mark.engine_free
 TEXTS = [u'a', u'', u'bb ccc', u'\u4e2d\u6587', u'd' * 9, u'e', u'f\u2028g', u'h', u'i', u'jj']
@@ -59,15 +60,6 @@ def write(path, lines, opened=io.open):
 def records(texts=TEXTS, start=100):
     """Lines of .jsonl, each with an id."""
     return [u'%s' % json.dumps({'n': start + index, 'body': text}) for index, text in enumerate(texts)]
-
-
-def content(directory):
-    """{name: bytes} of the files of a directory, hidden ones included."""
-    found = {}
-    for name in os.listdir(str(directory)):
-        with io.open(os.path.join(str(directory), name), 'rb') as stream:
-            found[name] = stream.read()
-    return found
 
 
 def test_vectors_and_ids_in_shards(tmp_path):

@@ -15,6 +15,7 @@ from bert4keras.pretraining.corpus import build_corpus
 from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan
 from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Metrics, draw_curve, flops_per_token
 from bert4keras.pretraining.reader import Batches
+from tests.helpers.pretraining import write_text
 
 pytestmark = pytest.mark.engine_free
 VOCAB = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'] + ['w%d' % number for number in range(60)] + ['##s', '##ed']
@@ -25,16 +26,7 @@ CLS, SEP, PAD = 1, 2, 3
 def corpora(tmp_path_factory):
     """{(mode, length): directory} of corpora of one text."""
     folder = tmp_path_factory.mktemp('corpora')
-    with io.open(str(folder / 'vocab.txt'), 'wb') as stream:
-        stream.write('\n'.join(VOCAB).encode('ascii'))
-    random = np.random.RandomState(4)
-    with io.open(str(folder / 'text.txt'), 'wb') as stream:
-        for _ in range(40):
-            for _ in range(random.randint(2, 6)):
-                words = ['w%d%s' % (random.randint(60), random.choice(['', 's', 'ed']))
-                         for _ in range(random.randint(3, 9))]
-                stream.write((' '.join(words) + '\n').encode('ascii'))
-            stream.write(b'\n')
+    write_text(folder, VOCAB, documents=40, lines=(2, 6))
     made = {}
     for mode, length in (('roberta', 40), ('bert', 19), ('bert', 40)):
         made[mode, length] = str(folder / ('%s-%d' % (mode, length)))

@@ -19,6 +19,7 @@ from bert4keras.pretraining import reader
 from bert4keras.pretraining.corpus import build_corpus
 from bert4keras.pretraining.reader import Batches, Corpus
 from bert4keras.pretraining.records import decode_example, read_records
+from tests.helpers.pretraining import write_text
 
 pytestmark = pytest.mark.engine_free
 VOCAB = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'] + ['w%d' % number for number in range(60)] + ['##s', '##ed']
@@ -30,16 +31,7 @@ LENGTH = 19
 def corpora(tmp_path_factory):
     """{mode: directory} of small corpora of several shards."""
     folder = tmp_path_factory.mktemp('corpora')
-    with io.open(str(folder / 'vocab.txt'), 'wb') as stream:
-        stream.write('\n'.join(VOCAB).encode('ascii'))
-    random = np.random.RandomState(4)
-    with io.open(str(folder / 'text.txt'), 'wb') as stream:
-        for _ in range(50):
-            for _ in range(random.randint(1, 5)):
-                words = ['w%d%s' % (random.randint(60), random.choice(['', 's', 'ed']))
-                         for _ in range(random.randint(3, 9))]
-                stream.write((' '.join(words) + '\n').encode('ascii'))
-            stream.write(b'\n')
+    write_text(folder, VOCAB, documents=50, lines=(1, 5))
     made = {}
     for mode in ('roberta', 'bert', 'albert'):
         made[mode] = str(folder / mode)

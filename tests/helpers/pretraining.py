@@ -14,6 +14,27 @@ CHANGES = {'num_hidden_layers': 1, 'hidden_size': 12, 'num_attention_heads': 3, 
 BATCH = 12
 
 
+def write_text(folder, vocab, documents, lines):
+    """Writes vocab.txt, and text.txt of words w0 to w59, some ending in "s" or "ed".
+
+    Args:
+        folder: pathlib path.
+        vocab: list of tokens.
+        documents: int.
+        lines: the least number of lines of a document, and one more than the most.
+    """
+    with io.open(str(folder / 'vocab.txt'), 'wb') as stream:
+        stream.write('\n'.join(vocab).encode('ascii'))
+    random = np.random.RandomState(4)
+    with io.open(str(folder / 'text.txt'), 'wb') as stream:
+        for _ in range(documents):
+            for _ in range(random.randint(*lines)):
+                words = ['w%d%s' % (random.randint(60), random.choice(['', 's', 'ed']))
+                         for _ in range(random.randint(3, 9))]
+                stream.write((' '.join(words) + '\n').encode('ascii'))
+            stream.write(b'\n')
+
+
 def make_folder(folder):
     """Makes corpora called bert, roberta and albert in a directory, a pathlib path; and a release."""
     random = np.random.RandomState(5)
