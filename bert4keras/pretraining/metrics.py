@@ -11,10 +11,13 @@ import csv
 import io
 import logging
 import os
+import time
+
+import numpy as np
 
 from bert4keras.files import whole_file
 
-__all__ = ['Metrics', 'draw_curve', 'flops_per_token']
+__all__ = ['Clock', 'Metrics', 'draw_curve', 'flops_per_token']
 
 TRAINING, EVALUATION, CURVE, BOARD = 'metrics.csv', 'evaluation.csv', 'curve.png', 'tensorboard'
 COLUMNS = {TRAINING: ('step', 'loss', 'pair_loss', 'word_accuracy', 'learning_rate', 'tokens_per_second',
@@ -78,7 +81,6 @@ def _open_board(directory):
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError:
         return None
-    import time
     writer = EventFileWriter(directory)
 
     def write(name, value, step):
@@ -126,3 +128,59 @@ def flops_per_token(config, length, predictions):
     inside = blocks * (4 * hidden * hidden + 2 * hidden * config['intermediate_size'])
     words = hidden * width + width * config['vocab_size']
     return 6 * inside + 12 * blocks * hidden * length + 6 * predictions / length * words
+
+
+class Clock(object):
+    """How a training goes since it was last asked. The first step, which compiles, is not timed.
+
+    Args:
+        steps: int, how many there will be.
+        config: mapping, of the model.
+        rate_at: function of the number of a step, from 0, to its learning rate.
+        peak: float or None, the floating point operations a second of the device.
+    """
+
+    def __init__(self, steps, config, rate_at, peak):
+        self.steps, self.config, self.rate_at, self.peak = steps, config, rate_at, peak
+        self.began, self.is_first = time.time(), True
+        self._count_afresh()
+
+    def _count_afresh(self):
+        self.figures, self.tokens, self.real = [], 0, 0
+        self.seconds, self.timed_tokens, self.timed_operations = 0.0, 0, 0.0
+
+    def restart(self):
+        """What was done since the last step is no part of the next."""
+        self.began = time.time()
+
+    def add(self, figures, fed):
+        """Adds a step: its figures, see `Training.step`, and the Fed that it was fed with."""
+        now = time.time()
+        operations = fed.tokens * flops_per_token(self.config, fed.length, fed.predictions)
+        self.figures.append(figures)
+        self.tokens, self.real = self.tokens + fed.tokens, self.real + fed.real
+        if not self.is_first:
+            self.seconds += now - self.began
+            self.timed_tokens += fed.tokens
+            self.timed_operations += operations
+        self.is_first, self.began = False, now
+
+    def read(self, step):
+        """The figures of a line of metrics.csv, and the operations a second as `flops`; what follows counts afresh."""
+        line = {name: float(np.mean([figures[name] for figures in self.figures])) for name in self.figures[0]}
+        line.update(step=step, padding_share=1 - self.real / self.tokens, learning_rate=self.rate_at(step - 1))
+        if self.seconds:
+            line.update(tokens_per_second=self.timed_tokens / self.seconds,
+                        flops=self.timed_operations / self.seconds)
+        self._count_afresh()
+        return line
+
+    def described(self, line):
+        """A line for people."""
+        text = 'step %d of %d: loss %.4f, %.1f%% padding' % (
+            line['step'], self.steps, line['loss'], 100 * line['padding_share'])
+        if 'flops' in line:
+            text += ', %d tokens/s, %.3g TFLOP/s' % (line['tokens_per_second'], line['flops'] / 1e12)
+        if 'flops' in line and self.peak:
+            text += ' (%.1f%% of the peak)' % (100 * line['flops'] / self.peak)
+        return text

@@ -98,6 +98,7 @@ _HEAD = re.compile(b'\n' + _NUMBER)
 _ENTRY = re.compile(b''.join([b'\n', _NUMBER, b'\n[\\x00-\x7f](\\w+)\x12', _NUMBER, b'([\n\x12\x1a])', _NUMBER,
                               b'\n(', _NUMBER, b')']))
 
+
 def encode_example(features):
     """The bytes of a tf.train.Example, byte by byte what `SerializeToString(deterministic=True)` gives.
 

@@ -26,7 +26,7 @@ from bert4keras.pretraining.checkpoints import (
     State, check_settings, checkpoints, load_state, remove_old, save_state)
 from bert4keras.pretraining.seam import devices, optimizer_variables, set_precision
 from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan, prefetched
-from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Metrics, draw_curve, flops_per_token
+from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Clock, Metrics, draw_curve
 from bert4keras.pretraining.model import PretrainingBert, WeightedSum, pair_loss, word_accuracy
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import hidden_act_of
@@ -108,6 +108,11 @@ def checkpoint_of(path, corpus):
 def schedule(settings):
     """[[step, factor of the learning rate], ...]: up in a line, then down to 0, with no step at 0."""
     return [[0, 1.0 / (settings.warmup + 1)]] * bool(settings.warmup) + [[settings.warmup, 1.0], [settings.steps, 0.0]]
+
+
+def rate_at(settings, step):
+    """The learning rate of a step, from 0 on."""
+    return settings.learning_rate * float(np.interp(step, *zip(*schedule(settings))))
 
 
 class Training(object):
@@ -319,7 +324,9 @@ class Writer(Listener):
     def __init__(self, training, output, start, save_every, keep, log_every, evaluation, peak, report):
         self.training, self.output, self.report, self.evaluation = training, output, report, evaluation
         self.save_every, self.keep, self.log_every = save_every, keep, log_every
-        self.metrics, self.clock = Metrics(output, start), Clock(training.settings, training.bert.config, peak)
+        self.metrics = Metrics(output, start)
+        self.clock = Clock(training.settings.steps, training.bert.config,
+                           lambda number: rate_at(training.settings, number), peak)
 
     def after(self, step, figures, fed, is_last):
         if not np.isfinite(figures['loss']) and self.training.settings.precision != 'mixed_float16':
@@ -355,55 +362,6 @@ def resume(training, output, report):
     training.set_state(load_state(output, steps[-1]), output)
     report('going on after step %d of %d' % (steps[-1], training.settings.steps))
     return steps[-1]
-
-
-class Clock(object):
-    """How a training goes since it was last asked."""
-
-    def __init__(self, settings, config, peak):
-        self.settings, self.config, self.peak = settings, config, peak
-        self.figures, self.tokens, self.real, self.operations = [], 0, 0, 0.0
-        self.timed, self.seconds = 0.0, 0.0  # operations and tokens are of all steps, time of those but the first
-        self.began, self.is_first, self.timed_tokens, self.timed_operations = time.time(), True, 0, 0.0
-
-    def restart(self):
-        """What was done since the last step is no part of the next."""
-        self.began = time.time()
-
-    def add(self, figures, fed):
-        """Adds a step."""
-        now = time.time()
-        operations = fed.tokens * flops_per_token(self.config, fed.length, fed.predictions)
-        self.figures.append(figures)
-        self.tokens, self.real = self.tokens + fed.tokens, self.real + fed.real
-        if not self.is_first:  # which compiles
-            self.seconds += now - self.began
-            self.timed_tokens += fed.tokens
-            self.timed_operations += operations
-        self.is_first, self.began = False, now
-
-    def read(self, step):
-        """The figures of a line of metrics.csv, and `mfu`; what follows counts afresh."""
-        line = {name: float(np.mean([figures[name] for figures in self.figures])) for name in self.figures[0]}
-        points = schedule(self.settings)
-        line.update(step=step, padding_share=1 - self.real / self.tokens, learning_rate=self.settings.learning_rate
-                    * float(np.interp(step - 1, *zip(*points))))
-        if self.seconds:
-            line.update(tokens_per_second=self.timed_tokens / self.seconds,
-                        flops=self.timed_operations / self.seconds)
-        self.figures, self.tokens, self.real = [], 0, 0
-        self.seconds, self.timed_tokens, self.timed_operations = 0.0, 0, 0.0
-        return line
-
-    def described(self, line):
-        """A line for people."""
-        text = 'step %d of %d: loss %.4f, %.1f%% padding' % (
-            line['step'], self.settings.steps, line['loss'], 100 * line['padding_share'])
-        if 'flops' in line:
-            text += ', %d tokens/s, %.3g TFLOP/s' % (line['tokens_per_second'], line['flops'] / 1e12)
-        if 'flops' in line and self.peak:
-            text += ' (%.1f%% of the peak)' % (100 * line['flops'] / self.peak)
-        return text
 
 
 # ------------------------------------------------------------------ trying it
