@@ -47,7 +47,7 @@ def free_port():
         return each.getsockname()[1]
 
 
-def train(folder, name, distribute, count, processes):
+def train(folder, name, distribute, count, processes, code=CODE):
     """The weights, and the losses, of a training by so many processes with so many devices each; of each process."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(bert4keras.__file__)))
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -64,7 +64,7 @@ def train(folder, name, distribute, count, processes):
                 KERAS_DISTRIBUTION_NUM_PROCESSES=str(processes), KERAS_DISTRIBUTION_PROCESS_ID=str(rank))
         outputs.append(str(folder / ('%s-%d.npz' % (name, rank))))
         started.append(subprocess.Popen(
-            [sys.executable, '-c', CODE, tests, package, str(folder), outputs[-1], distribute, str(count), ENGINE,
+            [sys.executable, '-c', code, tests, package, str(folder), outputs[-1], distribute, str(count), ENGINE,
              str(processes)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
     for process in started:
         text = process.communicate()[0]
@@ -88,6 +88,27 @@ def test_as_on_one_device(tmp_path):
             for name in expected:
                 if 'key/bias' not in name:  # its gradient is 0, as softmax knows no constant: what is left is rounding
                     np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+
+
+CODE_OF_ALL = CODE[:CODE.index('training = ')] + '''
+from bert4keras.pretraining import training
+class Process(object):
+    devices = training.devices('machines')
+assert Process.devices.processes == 2
+assert Process.devices.of_all(7 + Process.devices.rank) == [7, 8]
+assert training.check_start(Process, 3) == 3
+try:
+    training.check_start(Process, 4 * Process.devices.rank)
+except ValueError as error:
+    np.savez(output, message=str(error))
+'''
+
+
+if ('machines', 1, 2) in CASES:
+    def test_processes_that_would_go_on_after_different_steps(tmp_path):
+        """Such as one that does not see the directory of the checkpoints: an error in all, and none of them waits."""
+        for found in train(tmp_path, 'different', 'machines', 1, 2, CODE_OF_ALL):
+            assert 'different steps, 0, 4: --output must be one directory' in str(found['message'])
 
 
 def test_what_cannot_be_is_said(monkeypatch):

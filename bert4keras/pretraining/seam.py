@@ -9,6 +9,8 @@ from __future__ import absolute_import, division, print_function
 import contextlib
 import os
 
+import numpy as np
+
 from bert4keras import backend
 from bert4keras.backend import keras, kops
 
@@ -97,6 +99,10 @@ class OneDevice(object):
         """The mean over processes of a NumPy array; of what Keras returns where that is of this process' rows."""
         return figures
 
+    def of_all(self, number):
+        """The ints that the processes have, a list, by their numbers."""
+        return [number]
+
     def count(self):
         """How many devices each batch is split over."""
         return 1
@@ -126,6 +132,10 @@ class _Parallel(OneDevice):
         self.rank, self.processes, self.devices = jax.process_index(), jax.process_count(), len(jax.devices())
         keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
+    def of_all(self, number):
+        from jax.experimental import multihost_utils
+        return np.ravel(multihost_utils.process_allgather(np.int32(number))).tolist()
+
     def count(self):
         return self.devices
 
@@ -139,8 +149,12 @@ class _Reduced(OneDevice):
         if 'RANK' not in os.environ:
             raise ValueError('on PyTorch each device has a process: start it by torchrun --nproc-per-node N -m '
                              'bert4keras.cli pretrain ... --distribute machines')
+        self.device = 'cpu'
+        if torch.cuda.is_available():  # NCCL sums what is on the GPU of each process
+            torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))
+            self.device = 'cuda'
         if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group('nccl' if torch.cuda.is_available() else 'gloo')
+            torch.distributed.init_process_group('nccl' if self.device == 'cuda' else 'gloo')
         self.rank, self.processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
 
     def optimizer_class(self, cls):
@@ -155,9 +169,14 @@ class _Reduced(OneDevice):
         return Reduced
 
     def mean(self, figures):
-        figures = self.torch.tensor(figures, dtype=self.torch.float64)
+        figures = self.torch.tensor(figures, dtype=self.torch.float64, device=self.device)
         self.torch.distributed.all_reduce(figures)
-        return figures.numpy() / self.processes
+        return figures.cpu().numpy() / self.processes
+
+    def of_all(self, number):
+        found = [self.torch.zeros(1, dtype=self.torch.int64, device=self.device) for _ in range(self.processes)]
+        self.torch.distributed.all_gather(found, self.torch.tensor([number], device=self.device))
+        return [int(each) for each in found]
 
     def count(self):
         return self.processes

@@ -265,12 +265,13 @@ def pretrain(settings, output, save_every=1000, keep=3, log_every=10, evaluation
                          'out')
     training, output = Training(settings), os.path.abspath(output)
     if training.devices.rank:  # the first process does what there is to do once
-        return train(training, resume(training, output, report), Listener(), lambda: False)
+        start = check_start(training, resume(training, output, report))
+        return train(training, start, Listener(), lambda: False)
     if not os.path.isdir(output):
         os.makedirs(output)
     with lock(output):
         check_settings(output, settings.described(training.bert.config))
-        start = resume(training, output, report)
+        start = check_start(training, resume(training, output, report))
         writer = Writer(training, output, start, save_every, keep, log_every, evaluation, peak, report)
         step = train(training, start, writer, is_stopped)
         if step == settings.steps:
@@ -362,6 +363,15 @@ def resume(training, output, report):
     training.set_state(load_state(output, steps[-1]), output)
     report('going on after step %d of %d' % (steps[-1], training.settings.steps))
     return steps[-1]
+
+
+def check_start(training, start):
+    """ValueError unless all processes begin after the same step; returns it."""
+    found = training.devices.of_all(start)
+    if len(set(found)) > 1:
+        raise ValueError('the processes would go on after different steps, %s: --output must be one directory, which '
+                         'all of them see' % ', '.join(map(str, found)))
+    return start
 
 
 # ------------------------------------------------------------------ trying it
