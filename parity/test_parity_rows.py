@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import bert4keras
-from parity import mutate, mutations, peers, report, results, rows, training
+from parity import measure, mutate, mutations, peers, report, results, rows, training
 from parity.copy_checkout import copy_checkout
 
 pytestmark = pytest.mark.engine_free
@@ -293,3 +293,17 @@ def test_a_copy_has_all_but_the_package(tmp_path):
     copy_checkout(rows.ROOT, copy)
     found = set(os.listdir(copy))
     assert {'tests', 'parity', 'conftest.py', 'tox.ini', '.ci', 'README.md'} <= found and 'bert4keras' not in found
+
+
+@pytest.mark.parametrize('ours, theirs, allowed, passes', [
+    (1.0, 1.5, 0.5, True), (1.0, 1.5, 0.4, False), (np.inf, 1.0, np.inf, False), (np.nan, 1.0, 0.5, False),
+    (1.0, 1.5, np.inf, False)])
+def test_a_comparison_passes_within_a_finite_tolerance_only(monkeypatch, ours, theirs, allowed, passes):
+    """What is not a number is never equal, and a tolerance without an end is none."""
+    monkeypatch.setattr(results, 'record', lambda **comparison: None)
+    try:
+        measure.check('x', np.array([ours]), np.array([theirs]), allowed)
+    except AssertionError:
+        assert not passes
+    else:
+        assert passes
