@@ -21,7 +21,7 @@ def pytest_addoption(parser):
     """--slow: what is the same on every version of a Keras, too, and what takes long. --brief: what tells most."""
     parser.addoption('--slow', action='store_true', help='run the slow tests, too')
     parser.addoption('--brief', action='store_true', help='leave out what a row like another has hardly to say: run '
-                     'parity/, what needs no Keras, and of tests/ ' + ', '.join(TELLING))
+                     'parity/, what needs no Keras, and what is not slow of tests/ ' + ', '.join(TELLING))
 
 
 def pytest_configure(config):
@@ -45,10 +45,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 def is_telling(item):
-    """Whether a test runs with --brief."""
+    """Whether a test runs with --brief: of those of tests/ no slow one does."""
     path = item.nodeid.split('::')[0]
     return (path.startswith('parity/') or item.get_closest_marker('engine_free')
-            or path in ['tests/test_%s.py' % name for name in TELLING])
+            or not item.get_closest_marker('slow') and path in ['tests/test_%s.py' % name for name in TELLING])
 
 
 @pytest.fixture(scope='session')

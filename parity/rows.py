@@ -101,15 +101,18 @@ def plan(parser=None):
         row of each Python has them, and of each of PYTHONS runs what imports no Keras; what is LIKE another is brief.
     """
     parser = parser or read_tox()
-    jobs, pythons = [], set()
-    for rows in sorted(environments(parser), key=lambda rows: (-len(rows), not is_slow(parser, rows[0]))):
+    ordered = sorted(environments(parser), key=lambda rows: (-len(rows), not is_slow(parser, rows[0])))
+    firsts = {}  # of each Python, rather one that is asked in full
+    for row in sorted(sum(ordered, []), key=lambda row: (row == UNPINNED, row in LIKE)):
+        firsts.setdefault(python_of(row, parser), row)
+    jobs = []
+    for rows in ordered:
         jobs.append([])
         for row in rows:
             python = python_of(row, parser)
-            is_first = row != UNPINNED and python not in pythons
+            is_first = firsts[python] == row
             arguments = ['--brief'] * (row in LIKE) + WITHOUT_ENGINE * (not is_first or python not in PYTHONS)
             jobs[-1].append({'row': row, 'official': is_first, 'arguments': (RUNS + arguments) * bool(arguments)})
-            pythons.add(python)
     return jobs + [[{'row': 'report', 'official': False, 'arguments': []}]]
 
 
