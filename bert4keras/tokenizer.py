@@ -115,6 +115,8 @@ class BaseTokenizer(object):
     token_pad, token_unk, token_cls, token_sep, token_mask = SPECIAL_TOKENS
     model_max_length = None
     _fit = staticmethod(fit)  # how many tokens of two texts stay
+    _between = 0  # how many [SEP] the second text begins with
+    _second_segment = 1
     _keep_special = False
     _path = None  # of the vocabulary, for messages
     # What is derived: not pickled, and made again when a setting is changed. Hooks are for subclasses.
@@ -169,7 +171,8 @@ class BaseTokenizer(object):
         second = self._first_tokens(to_text(second_text), max_length)[0] if pair else []
         first_size, second_size = self._fit(len(first), len(second), pair, max_length)
         tokens = [self.token_cls] * bool(add_cls) + first[:first_size] + [self.token_sep] * bool(add_sep)
-        return tokens + second[:second_size] + [self.token_sep] * bool(pair and add_sep)
+        between, end = [[self.token_sep] * (number if pair and add_sep else 0) for number in (self._between, 1)]
+        return tokens + between + second[:second_size] + end
 
     def encode(self, first_text, second_text=None, max_length=None, first_length=None,
                second_length=None, offsets=False):
@@ -202,7 +205,7 @@ class BaseTokenizer(object):
             first, second = self._encode_parts(first_text, second_text, max_length, first_length, second_length)
         token_ids = np.frombuffer(first + second, 'int32').tolist()
         first_size = len(first) // 4
-        segment_ids = [0] * first_size + [1] * (len(token_ids) - first_size)
+        segment_ids = [0] * first_size + [self._second_segment] * (len(token_ids) - first_size)
         return (token_ids, segment_ids, spans) if offsets else (token_ids, segment_ids)
 
     def encode_batch(self, texts, second_texts=None, max_length=None, length=None):
@@ -231,8 +234,8 @@ class BaseTokenizer(object):
         token_ids = np.frombuffer(packed, 'int32') if packed else np.zeros(0, 'int32')
         starts = np.array([len(first) // 4 for first, _ in parts], int)[:, None]  # [B, 1]
         ends = np.array([len(row) // 4 for row in rows], int)[:, None]  # [B, 1]
-        segment_ids = (np.arange(width) >= starts) & (np.arange(width) < ends)  # [B, T]
-        return token_ids.reshape(len(rows), width), segment_ids.astype('int32')
+        is_second = (np.arange(width) >= starts) & (np.arange(width) < ends)  # [B, T]
+        return token_ids.reshape(len(rows), width), is_second.astype('int32') * self._second_segment
 
     def encode_ragged(self, texts):
         """Encodes texts one after the other, without special tokens and without padding.
@@ -272,7 +275,7 @@ class BaseTokenizer(object):
         first_size, second_size = self._fit(len(matched[0]), len(matched[1]), pair, max_length, first_length,
                                             second_length)
         spans = [NOWHERE] + matched[0][:first_size]
-        spans += [NOWHERE] * (len(first) // 4 - len(spans)) + matched[1][:second_size]
+        spans += [NOWHERE] * (len(first) // 4 - len(spans) + self._between * pair) + matched[1][:second_size]
         return first, second, spans + [NOWHERE] * ((len(first) + len(second)) // 4 - len(spans))
 
     def _join_parts(self, first, second, pair, max_length, first_length, second_length):
@@ -281,7 +284,7 @@ class BaseTokenizer(object):
                                             second_length)
         cls, sep = self._packed[self.token_cls], self._packed[self.token_sep]
         first = cls + first[:4 * first_size] + sep
-        second = second[:4 * second_size] + sep * pair
+        second = sep * (pair * self._between) + second[:4 * second_size] + sep * pair
         if first_length or second_length:
             pad = pack_ids([self.token_pad_id])
             first += pad * ((first_length or 0) - len(first) // 4)

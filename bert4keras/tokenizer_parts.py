@@ -189,34 +189,38 @@ def least(*limits):
     return min(limits) if limits else None
 
 
-def fit(first_size, second_size, pair, max_length, first_length=None, second_length=None):
-    """Returns how many tokens of both texts stay when special ones are added: see `encode`."""
+def fit(first_size, second_size, pair, max_length, first_length=None, second_length=None, separators=1):
+    """Returns how many tokens of both texts stay when special ones are added: see `encode`.
+
+    The second text has so many `separators`, before and after it.
+    """
+    special = separators if pair else 0
     first_least = 2 if first_length is None else first_length
-    second_least = int(pair) if second_length is None else second_length
-    if (first_least < 2 or (second_least < 1 if pair else second_least)
+    second_least = special if second_length is None else second_length
+    if (first_least < 2 or (second_least < special if pair else second_least)
             or max_length is not None and max_length < first_least + second_least):
         raise ValueError(
             'max_length=%r, first_length=%r, second_length=%r do not fit %s' % (
-                max_length, first_length, second_length, 'two texts, which have 2 and 1 special '
-                'tokens' if pair else 'one text, which has 2 special tokens and no second part'))
+                max_length, first_length, second_length, 'two texts, which have 2 and %d special '
+                'tokens' % special if pair else 'one text, which has 2 special tokens and no second part'))
     if max_length is not None:
         first_length = first_length or max_length - second_least
         second_length = second_length or max_length - first_least
     if first_length:
         first_size = min(first_size, first_length - 2)
     if second_length:
-        second_size = min(second_size, second_length - 1)
+        second_size = min(second_size, second_length - special)
     if max_length is not None:
         # The sizes that popping from the longer one, else the second, would come to.
-        room = max_length - 2 - pair
+        room = max_length - 2 - special
         second_size = min(second_size, max(room // 2, room - first_size))
         first_size = min(first_size, room - second_size)
     return first_size, second_size
 
 
-def fit_longest_first(first_size, second_size, pair, max_length, *lengths):
+def fit_longest_first(first_size, second_size, pair, max_length, first_length=None, second_length=None, separators=1):
     """`fit` as Hugging Face's tokenizers do it: of two halves the one that is larger by 1 is the longer text's."""
-    first, second = fit(first_size, second_size, pair, max_length, *lengths)
-    if pair and not any(lengths) and first > second and first_size <= second_size:
+    first, second = fit(first_size, second_size, pair, max_length, first_length, second_length, separators)
+    if pair and not (first_length or second_length) and first > second and first_size <= second_size:
         return second, first
     return first, second

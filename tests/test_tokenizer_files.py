@@ -431,6 +431,7 @@ def test_a_vocabulary_gets_a_name_that_is_found():
     assert [vocabulary_name(path, layout) for layout in ('tensorflow', 'hugging-face')
             for path in ('d/v.txt', 'd/vocab_chinese.txt', 'd/30k-clean.model')] == [
         'vocab.txt', 'vocab_chinese.txt', '30k-clean.model', 'vocab.txt', 'vocab.txt', 'spiece.model']
+    assert vocabulary_name('d/sentencepiece.bpe.model', 'hugging-face') == 'sentencepiece.bpe.model'
 
 
 def test_two_texts_are_cut_as_tokenizers_does_it():
@@ -445,6 +446,7 @@ def test_two_texts_are_cut_as_tokenizers_does_it():
                         small, large = room // 2, room - room // 2
                 expected = (large, small) if first > second else (small, large)
                 assert fit_longest_first(first, second, True, room + 3) == expected
+                assert fit_longest_first(first, second, True, room + 4, separators=2) == expected
     assert fit_longest_first(7, 8, True, 10, 5, None) == fit(7, 8, True, 10, 5, None)
 
 
@@ -477,9 +479,34 @@ def test_the_tokenizer_of_xlm_r(tmpdir, fields):
     for each in (tokenizer, pickle.loads(pickle.dumps(tokenizer, 2))):
         assert each.encode('ab\u3000 aBxy<mask>')[0] == [0, 6, 4, 5, 7, 3, 8, 2]
     assert (tokenizer.token_pad_id, tokenizer.token_unk_id, tokenizer.vocab_size) == (1, 3, 9)
+
+
+def test_two_texts_of_xlm_r(tmpdir):
+    """`<s> A </s></s> B </s>`, all of one segment, with lengths, spans and without special tokens."""
+    pytest.importorskip('sentencepiece')
+    tokenizer = load_tokenizer(write(tmpdir, tokenizer=xlm()))
+    assert tokenizer.encode('ab', 'B ab', offsets=True) == (
+        [0, 6, 2, 2, 4, 7, 6, 2], [0] * 8, [(0, 0), (0, 2), (0, 0), (0, 0), (0, 0), (0, 1), (2, 4), (0, 0)])
+    assert tokenizer.tokenize('ab', 'ab') == ['<s>', '\u2581ab', '</s>', '</s>', '\u2581ab', '</s>']
+    assert tokenizer.tokenize('ab', 'ab', add_cls=False, add_sep=False) == ['\u2581ab'] * 2
+    assert tokenizer.encode('ab ab ab', 'ab ab', max_length=7)[0] == [0, 6, 6, 2, 2, 6, 2]
+    assert tokenizer.encode('ab', 'ab ab', 8, 4, 4)[0] == [0, 6, 2, 1, 2, 6, 6, 2]
+    assert tokenizer.encode('ab', 'ab ab ab', second_length=4)[0] == [0, 6, 2, 2, 6, 6, 2]
+    token_ids, segment_ids = tokenizer.encode_batch(['ab', 'ab'], ['ab', 'ab ab'])
+    assert token_ids.tolist() == [[0, 6, 2, 2, 6, 2, 1], [0, 6, 2, 2, 6, 6, 2]] and not segment_ids.any()
+    with pytest.raises(ValueError) as caught:
+        tokenizer.encode('a', 'b', max_length=3)
+    assert '2 and 2 special tokens' in str(caught.value)
+
+
+@pytest.mark.parametrize('names', [('merges.txt', 'vocab.json'), ('tokenizer.json',)])
+def test_byte_level_bpe_is_refused_by_name(tmpdir, names):
+    """RoBERTa's own tokenizer, in the files of either age."""
+    for name in names:
+        tmpdir.join(name).write('{"model": {"type": "BPE"}}')
     with pytest.raises(VocabularyError) as caught:
-        tokenizer.encode('a', 'b')
-    assert 'two </s>' in str(caught.value)
+        load_tokenizer(str(tmpdir))
+    assert 'byte-level BPE' in str(caught.value) and names[0] in str(caught.value)
 
 
 @pytest.mark.parametrize('part, fields', [

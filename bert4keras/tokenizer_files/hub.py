@@ -10,7 +10,6 @@ import re
 import unicodedata
 
 from bert4keras.compat import unichr
-from bert4keras.errors import VocabularyError
 from bert4keras.tokenizer import HAN, PUNCTUATION, SpTokenizer, Tokenizer, in_canonical_order
 from bert4keras.tokenizer_files.precompiled import Precompiled
 from bert4keras.tokenizer_parts import Memo, fit_longest_first, flatten
@@ -228,7 +227,8 @@ class XlmTokenizer(HubSpTokenizer):
     """The SentencePiece tokenizer of XLM-R in Hugging Face's library, which multilingual models of BERT's layout have.
 
     The model's own table normalizes the text, and nothing else does. Ids are fairseq's: `<s>`, `<pad>`, `</s>`,
-    `<unk>`, the pieces, `<mask>`. Two texts would be `<s> A </s> </s> B </s>`, all of segment 0: that is not built.
+    `<unk>`, the pieces, `<mask>`. Two texts are `<s> A </s> </s> B </s>`, all of segment 0; of them the second part,
+    which `encode` may be given a length for, is `</s> B </s>`.
 
     Args:
         model: bytes of a SentencePiece model with the pieces in that order; charsmap: its table, see precompiled.py.
@@ -238,6 +238,7 @@ class XlmTokenizer(HubSpTokenizer):
     token_pad, token_unk, token_cls, token_sep, token_mask = '<pad>', '<unk>', '<s>', '</s>', '<mask>'
 
     _derived = HubSpTokenizer._derived + ('_precompiled',)
+    _between, _second_segment = 1, 0
 
     def __init__(self, model, charsmap, added=(), names=None, path=None):
         self._charsmap = charsmap
@@ -254,11 +255,8 @@ class XlmTokenizer(HubSpTokenizer):
         return '\u2581' + word if word else ''
 
     @staticmethod
-    def _fit(first_size, second_size, pair, *limits):
-        if pair:
-            raise VocabularyError('two texts in one row, with two </s> between them, are not built for the tokenizer '
-                                  'of XLM-R; give one text')
-        return fit_longest_first(first_size, second_size, pair, *limits)
+    def _fit(*sizes):
+        return fit_longest_first(*sizes, separators=2)
 
 
 def _pattern_of(added):

@@ -50,6 +50,9 @@ def load_tokenizer(source):
     directory, config_path, vocab_path = _places(source)
     json_path = os.path.join(directory, TOKENIZER_JSON)
     if vocab_path is None and not os.path.exists(json_path):
+        if os.path.exists(os.path.join(directory, 'merges.txt')):
+            raise VocabularyError('%s has merges.txt, of byte-level BPE, the tokenizer of RoBERTa, which is not built; '
+                                  'built are WordPiece, and the SentencePiece of XLM-R and ALBERT' % directory)
         raise VocabularyError('there is no vocabulary, a file like tokenizer.json or %s, beside %s'
                               % (' or '.join(VOCAB_PATTERNS), config_path or directory))
     tokenizer = open_tokenizer(directory, vocab_path)
@@ -189,6 +192,9 @@ def _from_tokenizer_json(data, settings, vocab_path):
     """The tokenizer of a tokenizer.json; a vocabulary beside it must not contradict it."""
     model = data.get('model', dict)
     kind = data.get('type', TEXT, 'WordPiece' if 'continuing_subword_prefix' in model else '', within=model)
+    if kind == 'BPE':
+        raise VocabularyError('%s has a model "BPE": byte-level BPE, RoBERTa\'s tokenizer, is not built; built are '
+                              'WordPiece, and the Unigram of XLM-R and ALBERT' % data.path)
     data.expect('model', kind, 'WordPiece', 'Unigram')
     ids = _word_piece_ids(data, model) if kind == 'WordPiece' else _unigram_ids(data, model)
     usual = Tokenizer if kind == 'WordPiece' else XlmTokenizer if _is_xlm(data) else SpTokenizer
