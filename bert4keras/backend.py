@@ -83,8 +83,8 @@ else:
     import tensorflow as tf
     kops = TensorFlowOps()
     for _module, _names in (
-            (tf, 'abs cast cond cos einsum equal exp expand_dims logical_and logical_not logical_or matmul maximum '
-                 'minimum not_equal ones_like reshape sin sqrt square stack tile transpose zeros_like'),
+            (tf, 'abs cast cond cos cumsum einsum equal exp expand_dims logical_and logical_not logical_or matmul '
+                 'maximum minimum not_equal ones_like reshape sin sqrt square stack tile transpose zeros_like'),
             (tf.math, 'erf expm1 log rsqrt sigmoid tanh'), (tf.nn, 'log_softmax relu softmax'),
             (keras.backend, 'max mean sum')):
         for _name in _names.split():

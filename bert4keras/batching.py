@@ -13,7 +13,8 @@ import numpy as np
 from bert4keras.compat import STRINGS
 from bert4keras.errors import TextError
 
-__all__ = ['encode_texts', 'check_rows', 'check_token_ids', 'padded_length', 'pad_rows', 'compute_by_length']
+__all__ = ['encode_texts', 'check_rows', 'check_token_ids', 'padded_length', 'pad_rows', 'positions_of',
+           'compute_by_length']
 
 MAX_TOKENS = 1 << 16  # of a text that is not to be cut; no model has as many positions, and lists of more fill memory
 logger = logging.getLogger(__name__)
@@ -123,6 +124,12 @@ def padded_length(length, positions):
     """
     step = 16 if length <= 64 else 32
     return min(-(-length // step) * step, positions)
+
+
+def positions_of(layers):
+    """How many tokens a row may have, by a model's {name: layer}; None where no layer says."""
+    layer = layers.get('Embedding-Position')
+    return getattr(layer, 'longest', getattr(layer, 'max_position_embeddings', None))
 
 
 def pad_rows(rows, size, width, pad_token_id=0):

@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""The model, whole, in one module: BERT and ALBERT, their variants, and the hooks to change them by.
+"""The model, whole, in one module: BERT, ALBERT and XLM-R, their variants, and the hooks to change them by.
 
 Read `BertModel` top to bottom; to change its inside, subclass it, override one or more of these, and it
 still loads official weights:
@@ -7,7 +7,7 @@ still loads official weights:
     inputs()                                    the Inputs; the first two are the ids
     run(token_ids, segment_ids)                 from the ids to the outputs, without Input and Model
     embed(token_ids, segment_ids)               ids to embeddings
-    add_positions(x)                            adds those of the positions
+    add_positions(x)                            adds those of the positions; RoBERTa's has token_ids, too
     more_embeddings(x)                          what to add to them, before their norm
     attention_mask(token_ids, segment_ids)      which position sees which
     transformer_block(x, mask, index)           the inside of block `index`
@@ -39,8 +39,8 @@ from bert4keras.early.model import EarlyModel, EarlyNames, is_albert
 from bert4keras.errors import ConfigError
 from bert4keras.heads import Heads
 from bert4keras.layers import (
-    BertAttentionMask, BertDense, BertFeedForward, BertLayer, BertLayerNorm, BertPositionEmbedding,
-    BertSegmentEmbedding, BertSelfAttention, BertSequenceMask, BertTokenEmbedding)
+    BertAttentionMask, BertCountedPositionEmbedding, BertDense, BertFeedForward, BertLayer, BertLayerNorm,
+    BertPositionEmbedding, BertSegmentEmbedding, BertSelfAttention, BertSequenceMask, BertTokenEmbedding)
 from bert4keras.release.config import activation_name, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of
@@ -183,7 +183,7 @@ class BertModel(Heads, OfficialWeights, EarlyNames):
         segments = self.layer(BertSegmentEmbedding, 'Embedding-Segment',
                               type_vocab_size=config['type_vocab_size'], embedding_size=int(x.shape[-1]))(segment_ids)
         x = self.add(x, segments, 'Embedding-Token-Segment')
-        x = self.add_positions(x)
+        x = self.add_positions(x, token_ids) if self.family.counts_tokens else self.add_positions(x)
         x = self.layer(BertLayerNorm, 'Embedding-Norm')(self.more_embeddings(x))
         x = self.dropout(x, 'Embedding-Dropout')
         return self.map_embeddings('Embedding-Mapping')(x) if self.family.embedding == 'mapped' else x, table
@@ -193,10 +193,13 @@ class BertModel(Heads, OfficialWeights, EarlyNames):
         return self.layer(BertDense, name, units=self.config['hidden_size'],
                           dtype=backend.full_precision_dtype(), **arguments)
 
-    def add_positions(self, x):
-        """Adds the embeddings of the positions 0, 1, ... to x [B, T, E], D where there is no E."""
-        return self.layer(BertPositionEmbedding, 'Embedding-Position',
-                          max_position_embeddings=self.config['max_position_embeddings'])(x)
+    def add_positions(self, x, token_ids=None):
+        """Adds the embeddings of the positions 0, 1, ... to x [B, T, E]; or of those counted from the ids [B, T]."""
+        name, size = 'Embedding-Position', self.config['max_position_embeddings']
+        if token_ids is None:
+            return self.layer(BertPositionEmbedding, name, max_position_embeddings=size)(x)
+        return self.layer(BertCountedPositionEmbedding, name, max_position_embeddings=size, model_type=self.family.name,
+                          pad_token_id=self.pad_token_id())([x, token_ids])
 
     def more_embeddings(self, x):
         """A hook: the sum of the three embeddings [B, T, E], D where there is no E, before its norm."""
@@ -296,8 +299,7 @@ def build_bert_model(config_path, checkpoint_path=None, with_pool=False, with_ns
         albert: True to insist on an ALBERT, False on a BERT; None for what config and checkpoint say.
         return_keras_model: False to get the BertModel, whose `model` is the Keras model.
         model: a class to build, derived from BertModel; or, as in 0.3 to 0.6, 'bert' or 'albert', for an EarlyBert.
-        **options: num_labels, head, labels, layer_classes, prefix, shared, return_attention, see `BertModel`; or what
-            your class takes.
+        **options: num_labels, head, labels and the other arguments of `BertModel`, or what your class takes.
 
     Returns:
         Keras model of [token ids, segment ids], int [B, T], to the last hidden states [B, T, D]; or to the

@@ -10,7 +10,7 @@ import numpy as np
 from bert4keras.batching import check_token_ids, encode_texts, pad_rows
 from bert4keras.compat import STRINGS
 from bert4keras.errors import CheckpointError, TextError, VocabularyError
-from bert4keras.release.config import read_config
+from bert4keras.release.config import longest_row, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.search import Found, Limits, beam_search, check_sampling, sample
 from bert4keras.tokenizer_files import load_tokenizer
@@ -196,9 +196,9 @@ def fill_mask(path, text, top=5, gelu=None):
     for index, part in enumerate(parts):
         tokens += ([tokenizer.token_mask] if index else []) + tokenizer.tokenize(part)[1:-1]
     tokens.append(tokenizer.token_sep)
-    if len(tokens) > config['max_position_embeddings']:
+    if len(tokens) > longest_row(config):
         raise ValueError('the text has %d tokens, but the model has %d positions; shorten it'
-                         % (len(tokens), config['max_position_embeddings']))
+                         % (len(tokens), longest_row(config)))
     from bert4keras.bert import build_bert_model
     model = build_bert_model(release.config_path, release.checkpoint_path, with_mlm=True, gelu=gelu)
     token_ids = np.array([tokenizer.tokens_to_ids(tokens)], 'int32')  # [1, T]

@@ -12,7 +12,7 @@ import numpy as np
 
 from bert4keras import backend
 from bert4keras.backend import keras
-from bert4keras.batching import check_rows, encode_texts, pad_rows, padded_length
+from bert4keras.batching import check_rows, encode_texts, pad_rows, padded_length, positions_of
 from bert4keras.losses import NO_LABEL
 from bert4keras.parallel import parallel_apply
 
@@ -69,8 +69,7 @@ class BucketedBatches(keras.utils.Sequence):
             if value < 1:
                 raise ValueError('%s must be at least 1, not %r' % (name, value))
         layers = {layer.name: layer for layer in model.layers} if model is not None else {}
-        positions = getattr(layers.get('Embedding-Position'), 'max_position_embeddings', None)
-        rows = check_rows(_tokenize(tokenizer, texts, max_length, processes), max_length, positions,
+        rows = check_rows(_tokenize(tokenizer, texts, max_length, processes), max_length, positions_of(layers),
                           getattr(layers.get('Embedding-Token'), 'vocab_size', None))
         self.rows = [tuple(np.array(ids, 'int32') for ids in row) for row in rows]
         self.lengths = np.array([len(token_ids) for token_ids, _ in self.rows], 'int64')

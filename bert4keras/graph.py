@@ -57,8 +57,9 @@ def read_model(model):
               'hidden_dropout_prob': getattr(layers.get('Embedding-Dropout'), 'rate', 0.0),
               'attention_probs_dropout_prob': attention.dropout_rate, 'layer_norm_eps': norm.epsilon,
               'initializer_range': token.initializer_range, 'pad_token_id': mask.pad_token_id,
-              'model_type': {'Embedding-Mapping': 'albert', 'Embedding-Projection': 'albert_zh'}.get(
-                  mapping and mapping.name, 'bert')}
+              'model_type': getattr(position, 'model_type', None) or {
+                  'Embedding-Mapping': 'albert', 'Embedding-Projection': 'albert_zh'}.get(
+                      mapping and mapping.name, 'bert')}
     arguments = {'gelu': 'erf' if hidden_act == 'gelu' else None, 'application': mask.application}
     for argument, name in (('with_pool', 'Pooler-Dense'), ('with_nsp', 'NSP-Proba'), ('with_mlm', 'MLM-Proba')):
         arguments[argument] = name in layers and (layers[name].activation != 'linear' or 'linear')

@@ -25,7 +25,7 @@ __all__ = ['Heads', 'check_is_tied', 'check_values']
 
 
 class Heads(object):
-    """The part of `BertModel` that makes its heads; it needs `application`, `config`, `layer` and `dropout`."""
+    """The part of `BertModel` that makes its heads; it needs `application`, `config`, `family`, `layer`, `dropout`."""
 
     def choose_heads(self, with_pool, with_nsp, with_mlm, head, num_labels, labels):
         """Sets the attributes of these names, and what the config says of a head for a task.
@@ -42,6 +42,9 @@ class Heads(object):
         self.with_pool, self.with_nsp = with_pool, with_nsp
         self.with_mlm = with_mlm or self.application != 'encoder'
         check_is_tied(self.config, self.with_mlm)
+        if self.family.counts_tokens and (with_nsp or self.application != 'encoder'):
+            raise ConfigError("the config is of %s, which is built here as an encoder, without with_nsp; not with "
+                              "application=%r, with_nsp=%r" % (self.family.title, self.application, with_nsp))
         self.head, self.config = choose_head(self.config, head, num_labels, labels)
         self.labels = None if self.head in (None, 'span') else list(self.config['id2label'].values())
         self.num_labels = None if self.labels is None else len(self.labels)
@@ -60,6 +63,8 @@ class Heads(object):
         """The pooled vector of the first token, after tanh unless `with_pool` is 'linear': [B, T, D] -> [B, D]."""
         activation = 'linear' if self.with_pool == 'linear' and not self.with_nsp else 'tanh'
         x = self.layer(BertFirstToken, 'Pooler')(x)
+        if self.head == 'classification' and self.family.classifier:  # RoBERTa drops before its dense layer, too
+            x = self.dropout(x, 'Pooler-Dropout', classifier_dropout(self.config))
         return self.layer(BertDense, 'Pooler-Dense', units=self.config['hidden_size'], activation=activation)(x)
 
     def next_sentence(self, pooled):
@@ -69,7 +74,10 @@ class Heads(object):
 
     def words(self, x, table):
         """The masked language model's probabilities, or logits: x [B, T, D], table [V, E] -> [B, T, V]."""
-        y = self.layer(BertDense, 'MLM-Dense', units=int(table.shape[-1]), activation=self.activation)(x)
+        # transformers has the exact GELU in RoBERTa's head whatever the config says, as all releases do
+        exact = self.family.counts_tokens and self.config['hidden_act'] != 'gelu'
+        y = self.layer(BertDense, 'MLM-Dense', units=int(table.shape[-1]),
+                       activation='gelu_erf' if exact else self.activation)(x)
         y = self.layer(BertLayerNorm, 'MLM-Norm')(y)
         activation = 'linear' if self.with_mlm == 'linear' else 'softmax'
         return self.layer(BertTokenProbability, 'MLM-Proba', activation=activation)([y, table])

@@ -20,9 +20,9 @@ from bert4keras.early.task_layers import (  # noqa: F401
     Loss, MaximumEntropyMarkovModel, MultiHeadAttention, PositionEmbedding, SinusoidalPositionEmbedding, add_loss)
 
 __all__ = ['affine', 'BertLayer', 'BertTokenEmbedding', 'BertSegmentEmbedding', 'BertPositionEmbedding',
-           'BertLayerNorm', 'BertSequenceMask', 'BertAttentionMask', 'BertSelfAttention', 'BertFeedForward',
-           'BertDense', 'BertClassifier', 'BertSpan', 'BertFirstToken', 'BertTokenProbability',
-           'ConditionalRandomField', 'Loss', 'add_loss']
+           'BertCountedPositionEmbedding', 'BertLayerNorm', 'BertSequenceMask', 'BertAttentionMask',
+           'BertSelfAttention', 'BertFeedForward', 'BertDense', 'BertClassifier', 'BertSpan', 'BertFirstToken',
+           'BertTokenProbability', 'ConditionalRandomField', 'Loss', 'add_loss']
 
 LOWEST = float(np.finfo('float32').min)
 
@@ -225,12 +225,20 @@ class BertPositionEmbedding(BertLayer):
         self.table = self.add_parameter('embeddings', (self.max_position_embeddings, input_shape[-1]))
         super(BertPositionEmbedding, self).build(input_shape)
 
+    @property
+    def longest(self):
+        """How many tokens a row may have."""
+        return self.max_position_embeddings
+
+    def check_length(self, length):
+        """ValueError if an input is too long, where its length is known."""
+        if isinstance(length, int) and length > self.longest:
+            raise ValueError('the input has %d tokens but %s has %d positions: truncate the text to '
+                             'max_length=%d' % (length, self.name, self.longest, self.longest))
+
     def call(self, inputs):
         length = kops.shape(inputs)[1]
-        if isinstance(length, int) and length > self.max_position_embeddings:
-            raise ValueError('the input has %d tokens but %s has %d positions: truncate the text to '
-                             'max_length=%d' % (length, self.name, self.max_position_embeddings,
-                                                self.max_position_embeddings))
+        self.check_length(length)
         return inputs + kops.cast(self.table[:length], inputs.dtype)  # [B, T, E]
 
     def compute_output_shape(self, input_shape):
@@ -239,6 +247,50 @@ class BertPositionEmbedding(BertLayer):
     def get_config(self):
         config = super(BertPositionEmbedding, self).get_config()
         config['max_position_embeddings'] = self.max_position_embeddings
+        return config
+
+
+@backend.register
+class BertCountedPositionEmbedding(BertPositionEmbedding):
+    """Adds the learned embedding of each token's position, as RoBERTa and XLM-R count them from the token ids.
+
+    Padding has the position `pad_token_id`, and the tokens of a row those that follow, wherever padding stands
+    (facebookresearch/fairseq, utils.make_positions).
+
+    Args:
+        max_position_embeddings: int, P, of which the first pad_token_id + 1 are of no token.
+        pad_token_id: int, the token id that marks padding.
+        model_type: str or None, which of the two it is, in the words of a config. It changes nothing here, and is kept
+            with the model.
+
+    Call: [x [B, T, E], token ids [B, T]] -> [B, T, E].
+    """
+
+    def __init__(self, max_position_embeddings, pad_token_id=1, model_type=None, **kwargs):
+        super(BertCountedPositionEmbedding, self).__init__(max_position_embeddings, **kwargs)
+        self.pad_token_id = pad_token_id
+        self.model_type = model_type
+
+    @property
+    def longest(self):
+        return self.max_position_embeddings - self.pad_token_id - 1
+
+    def build(self, input_shape):
+        super(BertCountedPositionEmbedding, self).build(tuple(input_shape[0]))
+
+    def call(self, inputs):
+        x, ids = inputs
+        self.check_length(kops.shape(x)[1])
+        is_token = kops.cast(kops.not_equal(ids, self.pad_token_id), 'int32')  # [B, T]
+        positions = kops.cast(kops.cumsum(is_token, axis=1), 'int32') * is_token + self.pad_token_id
+        return x + backend.gather(kops.cast(self.table, x.dtype), positions)  # [B, T, E]
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0])
+
+    def get_config(self):
+        config = super(BertCountedPositionEmbedding, self).get_config()
+        config.update(pad_token_id=self.pad_token_id, model_type=self.model_type)
         return config
 
 

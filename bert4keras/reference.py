@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""BERT's and ALBERT's formulas in NumPy, float64: the documentation of the numbers, the oracle of the tests.
+"""BERT's, ALBERT's and RoBERTa's formulas in NumPy, float64: the documentation of the numbers, the oracle of the tests.
 
 Nothing here is fast, and nothing is shared with the Keras model but the names of the variables.
 Sources: https://arxiv.org/abs/1810.04805 and google-research/bert, modeling.py;
@@ -19,7 +19,7 @@ from bert4keras.release.families import BLOCK, family_of
 from bert4keras.release.heads import head_among
 
 __all__ = ['ACTIVATIONS', 'affine', 'attention_mask', 'feed_forward', 'forward', 'gelu_erf', 'gelu_tanh', 'heads',
-           'layer_norm', 'self_attention', 'softmax', 'task_head']
+           'layer_norm', 'position_ids', 'self_attention', 'softmax', 'task_head']
 
 _erf = np.vectorize(math.erf, otypes=['float64'])
 
@@ -121,14 +121,14 @@ def forward(config, variables, token_ids, segment_ids=None, application='encoder
     out = collections.OrderedDict()
     out['Embedding-Token'] = get('bert/embeddings/word_embeddings')[token_ids]
     out['Embedding-Segment'] = get('bert/embeddings/token_type_embeddings')[segment_ids]
-    positions = get('bert/embeddings/position_embeddings')[:token_ids.shape[1]]
+    family = family_of(config)
+    positions = get('bert/embeddings/position_embeddings')[position_ids(config, token_ids)]  # [B, T, E]
     out['Embedding-Position'] = table[token_ids] + out['Embedding-Segment'] + positions
     x = out['Embedding-Norm'] = norm(out['Embedding-Position'], 'bert/embeddings/LayerNorm')
     if 'bert/encoder/embedding_hidden_mapping_in/kernel' in variables:  # ALBERT
         x = out['Embedding-Mapping'] = affine(x, get('bert/encoder/embedding_hidden_mapping_in/kernel'),
                                               get('bert/encoder/embedding_hidden_mapping_in/bias'))
     mask = attention_mask(token_ids, segment_ids, application, config.get('pad_token_id', 0))
-    family = family_of(config)
     own_names = dict(zip(BLOCK, family.block))
     for index in range(config['num_hidden_layers']):
         def block(name):  # by the name that BERT gives it
@@ -140,9 +140,25 @@ def forward(config, variables, token_ids, segment_ids=None, application='encoder
         name = 'Encoder-%d-FeedForward' % (index + 1)
         out[name] = feed_forward(x, block, activation)
         x = out[name + '-Norm'] = norm(x + out[name], 'output/LayerNorm', block)
+    if family.counts_tokens and config['hidden_act'] != 'gelu':  # RoBERTa's head has the exact one whatever that is
+        activation = gelu_erf
     out.update(heads(x, table, get, norm, activation, variables))
     out.update(task_head(x, out.get('Pooler-Dense'), get, head_among(config, variables)[0]))
     return out
+
+
+def position_ids(config, token_ids):
+    """The positions of ids [B, T]: 0, 1, ... in each row; a RoBERTa's begin after pad_token_id, and skip padding."""
+    positions = np.zeros_like(token_ids) + np.arange(token_ids.shape[1])
+    if not family_of(config).counts_tokens:
+        return positions
+    pad = config['pad_token_id']
+    for row, ids in enumerate(token_ids):
+        number = pad
+        for column, token_id in enumerate(ids):
+            number += token_id != pad
+            positions[row, column] = pad if token_id == pad else number
+    return positions
 
 
 def feed_forward(x, block, activation):

@@ -10,7 +10,7 @@ import collections
 import numpy as np
 
 from bert4keras.release.checkpoint import open_checkpoint
-from bert4keras.release.config import read_config
+from bert4keras.release.config import longest_row, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.families import family_of, strip_transposed
 from bert4keras.release.heads import head_among, layer_variables_with
@@ -75,7 +75,7 @@ def verify(path, gelu=None, batch=4, length=32):
     from bert4keras.reference import forward
     if gelu is None and config['hidden_act'] == 'gelu':
         gelu = get_gelu()
-    ids = fixed_batch(config, batch, min(length, config['max_position_embeddings']))
+    ids = fixed_batch(config, batch, min(length, longest_row(config)))
     exact = forward(config, variables, *ids, gelu=gelu)
     rounded = forward(config, variables, *ids, gelu=gelu, dtype='float32')
     head, num_labels = head_among(config, variables)

@@ -15,7 +15,7 @@ from bert4keras.files import copy_file, move_files, temporary_directory
 from bert4keras.release.checkpoint import save_checkpoint
 from bert4keras.release.config import hidden_act_of
 from bert4keras.release.directory import release_among, vocabulary_name, write_release
-from bert4keras.release.families import HEAD_ARGUMENTS, is_transposed, strip_transposed
+from bert4keras.release.families import HEAD_ARGUMENTS, family_of, is_transposed, strip_transposed
 from bert4keras.release.heads import HEAD_VARIABLES, TASK_HEADS, layer_variables_with
 from bert4keras.release.variables import Variables, expected_shapes, open_variables, to_layout
 from bert4keras.tokenizer import load_vocab, save_vocab
@@ -42,7 +42,7 @@ class OfficialWeights(object):
                                (self.with_nsp, ['NSP-Proba']),
                                (self.with_mlm, ['MLM-Dense', 'MLM-Norm', 'MLM-Proba'])):
             for layer in layers if not wanted else ():
-                del names[layer]
+                names.pop(layer, None)
         return collections.OrderedDict(
             (self.layers[name].name if name in self.layers else self.layer_name(name), variables)
             for name, variables in names.items())
@@ -356,4 +356,8 @@ def check_keep_words(keep_words, config):
     if config['pad_token_id'] not in ids:
         raise ValueError('keep_words lacks %d, the id of padding (pad_token_id); add it'
                          % config['pad_token_id'])
+    if family_of(config).counts_tokens and ids.tolist().index(config['pad_token_id']) != config['pad_token_id']:
+        raise ValueError('keep_words has %d, the id of padding, in another place; %s counts its positions from there: '
+                         'let keep_words begin with 0 to %d'
+                         % (config['pad_token_id'], family_of(config).title, config['pad_token_id']))
     return ids

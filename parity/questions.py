@@ -18,7 +18,7 @@ import numpy as np
 from bert4keras.release.config import SIZES as FIELDS, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.variables import open_variables
-from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids
+from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, ROBERTA_CONFIG, make_release, random_ids
 
 HEADS = collections.OrderedDict([  # layer -> the variable that a checkpoint needs for it
     ('Pooler-Dense', 'bert/pooler/dense/kernel'), ('NSP-Proba', 'cls/seq_relationship/output_weights'),
@@ -157,6 +157,9 @@ FAMILIES = collections.OrderedDict((family.name, family) for family in [
     Family('ALBERT relu', dict(ALBERT_CONFIG, hidden_act='relu', type_vocab_size=5), None, 19, 'tensorflow', False),
     Family('ALBERT written here', dict(ALBERT_CONFIG), 'tanh', 0, 'tensorflow', True),
     Family('albert_zh original', dict(ALBERT_ZH_CONFIG), 'erf', 19, 'tensorflow', False),
+    Family('RoBERTa', dict(ROBERTA_CONFIG, hidden_act='relu'), None, 0, 'tensorflow', False),
+    Family('XLM-R from Hugging Face', dict(ROBERTA_CONFIG, model_type='xlm-roberta', pad_token_id=1), 'erf', 0,
+           'hugging-face', False),
 ])
 
 

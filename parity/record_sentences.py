@@ -4,7 +4,7 @@
     python -m parity.record_sentences      where sentence-transformers is installed (6.2.0; no Keras is needed)
 
 The file has, of each directory, its small files as they were written, and what `encode` gave. The weights are those of
-one random BERT, so they are there once. Read on every row by tests/test_sentence_models.py, and by
+one random BERT and one random XLM-R, so they are there once. Read on every row by tests/test_sentence_models.py, and by
 tests/test_cross_encoder.py the cross-encoders.
 """
 from __future__ import absolute_import, division, print_function
@@ -55,23 +55,27 @@ def cases(models):
     found['truncated'] = ([Pooling(8, 'mean'), Normalize()], {'truncate_dim': 5}, plain)
     # XLM-R's tokenizer, whose <pad> is 1, on a config of BERT's, which says 0
     found['multilingual'] = ([Pooling(8, ('mean', 'cls')), Normalize()], {}, plain)
+    found['xlm-roberta'] = ([Pooling(8, ('cls', 'mean')), Dense(16, 6), Normalize()], prompts, asked[:2])
     return found
 
 
 def make_base(directory, transformers, torch, name='BertModel', pieces=None, **fields):
-    """Writes a random BERT of odd sizes, whose vectors are of order 1, and its tokenizer."""
+    """Writes a random BERT or XLM-R of odd sizes, whose vectors are of order 1, and its tokenizer."""
     torch.manual_seed(5)
-    config = transformers.BertConfig(
+    is_xlm = name.startswith('XLMRoberta')
+    if is_xlm:  # with as many positions for tokens
+        fields.update(type_vocab_size=1, pad_token_id=1)
+    config = getattr(transformers, 'XLMRobertaConfig' if is_xlm else 'BertConfig')(
         vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=13,
-        max_position_embeddings=21, initializer_range=0.35, layer_norm_eps=1e-7, **fields)
+        max_position_embeddings=23 if is_xlm else 21, initializer_range=0.35, layer_norm_eps=1e-7, **fields)
     model = getattr(transformers, name)(config)
-    if name != 'BertModel':
-        model.classifier.weight.data *= 4
+    if name.endswith('Classification'):
+        getattr(model.classifier, 'out_proj', model.classifier).weight.data *= 2 if is_xlm else 4
     model.save_pretrained(directory)
     if pieces is None:
         tokenizer = transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)})
     else:
-        tokenizer = transformers.XLMRobertaTokenizer(vocab=pieces)
+        tokenizer = transformers.XLMRobertaTokenizer(vocab=pieces, **({'model_max_length': 21} if is_xlm else {}))
     tokenizer.save_pretrained(directory)
 
 
@@ -80,7 +84,8 @@ def record(directory, sentence_transformers):
     models = importlib.import_module('sentence_transformers.models')
     arrays = {'texts': np.array(TEXTS)}
     for name, (modules, arguments, asked) in sorted(cases(models).items()):
-        transformer = models.Transformer(os.path.join(directory, 'base' + '-multilingual' * (name == 'multilingual')))
+        base = 'base-' + name if name in ('multilingual', 'xlm-roberta') else 'base'
+        transformer = models.Transformer(os.path.join(directory, base))
         if name == 'cls':
             transformer.max_seq_length = 9
         path = os.path.join(directory, name)
@@ -91,7 +96,7 @@ def record(directory, sentence_transformers):
             arrays['%s/asked/%d' % (name, number)] = np.array(repr(sorted(each.items())))
         vectors = arrays['%s/vectors/0' % name]
         arrays['%s/similarity' % name] = model.similarity(vectors[:2], vectors).numpy()
-        arrays.update(read_files(path, name, name == 'mean'))
+        arrays.update(read_files(path, name, name in ('mean', 'xlm-roberta')))
     return arrays
 
 
@@ -108,14 +113,15 @@ def read_files(path, name, weights):
 
 
 def record_cross_encoders(directory, transformers, torch, sentence_transformers):
-    """The arrays of three cross-encoders: as saved with the sigmoid, without, and a plain one of three labels."""
+    """The arrays of four cross-encoders: saved with the sigmoid, and without; plain ones of 3 labels, and of XLM-R."""
     arrays = {'pairs': np.array(PAIRS)}
     for name, labels, activation in (('cross-one', 1, None), ('cross-identity', 1, torch.nn.Identity()),
-                                     ('cross-three', 3, None)):
-        path = os.path.join(directory, name)
-        make_base(path, transformers, torch, 'BertForSequenceClassification', num_labels=labels)
+                                     ('cross-three', 3, None), ('cross-xlm', 1, None)):
+        path, is_xlm = os.path.join(directory, name), name == 'cross-xlm'
+        make_base(path, transformers, torch, '%sForSequenceClassification' % ('XLMRoberta' if is_xlm else 'Bert'),
+                  PIECES if is_xlm else None, num_labels=labels)
         model = sentence_transformers.CrossEncoder(path, activation_fn=activation)
-        if labels == 1:
+        if labels == 1 and not is_xlm:  # as rerankers of BGE are handed out: what transformers saves
             model.save_pretrained(path)
         model = sentence_transformers.CrossEncoder(path)
         arrays[name + '/scores'] = model.predict(PAIRS)
@@ -125,7 +131,8 @@ def record_cross_encoders(directory, transformers, torch, sentence_transformers)
         with torch.no_grad():
             arrays[name + '/logits'] = classifier(**batch).logits.numpy()
         arrays[name + '/ids'] = batch['input_ids'].numpy()
-        arrays[name + '/segments'] = batch['token_type_ids'].numpy()
+        if not is_xlm:
+            arrays[name + '/segments'] = batch['token_type_ids'].numpy()
         arrays.update(read_files(path, name, name != 'cross-identity'))
     ranked = sentence_transformers.CrossEncoder(os.path.join(directory, 'cross-one')).rank(PAIRS[2][0], TEXTS)
     arrays['cross-one/ranked'] = np.array([each['corpus_id'] for each in ranked])
@@ -140,6 +147,7 @@ def main():
     try:
         make_base(os.path.join(directory, 'base'), transformers, torch)
         make_base(os.path.join(directory, 'base-multilingual'), transformers, torch, pieces=PIECES)
+        make_base(os.path.join(directory, 'base-xlm-roberta'), transformers, torch, 'XLMRobertaModel', PIECES)
         arrays = record(directory, sentence_transformers)
         arrays.update(record_cross_encoders(directory, transformers, torch, sentence_transformers))
     finally:

@@ -55,6 +55,22 @@ def built_once(one, monkeypatch):
     monkeypatch.setattr(bert, 'build_bert_model', lambda *args, **kwargs: one.model)
 
 
+def test_a_reranker_of_xlm_r(recorded, directories, pairs):
+    """Its pairs, `<s> A </s></s> B </s>` of one segment, cut as transformers cuts them; its head; the scores."""
+    encoder = CrossEncoder(os.path.join(directories, 'cross-xlm'))
+    assert encoder.max_length == 21
+    token_ids, segment_ids = encoder.tokenizer.encode_batch(*zip(*pairs), max_length=21)
+    np.testing.assert_array_equal(token_ids, recorded['cross-xlm/ids'])
+    assert not segment_ids.any()
+    for pair, row in zip(pairs, token_ids):
+        found = encoder.tokenizer.encode(*pair, max_length=21, offsets=True)
+        assert found[0] == row[row != 1].tolist() and set(found[1]) == {0} and len(found[2]) == len(found[0])
+        tokens = encoder.tokenizer.tokenize(*pair, max_length=21)
+        assert encoder.tokenizer.tokens_to_ids(tokens) == found[0]
+    assert np.abs(encoder.logits(pairs) - recorded['cross-xlm/logits']).max() < TOLERANCE
+    assert np.abs(encoder.predict(pairs) - recorded['cross-xlm/scores']).max() < TOLERANCE
+
+
 def test_pairs_are_cut_as_transformers_cuts_them(recorded, directories, pairs):
     """Ids and segments: halves where both are too long, the odd token for the longer one, or for the second."""
     tokenizer = load_tokenizer(os.path.join(directories, 'cross-one'))

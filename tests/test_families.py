@@ -19,13 +19,15 @@ from bert4keras.commands import convert, inspect, verify
 from bert4keras.families import (ConfigError, activation_name, find_release, hugging_face_names, layer_variables,
                                  open_variables, read_config, strip_transposed)
 from bert4keras.layers import BertDense
+from bert4keras.release.config import longest_row
 from bert4keras.tokenizer import VocabularyError, load_vocab, save_vocab
 from bert4keras.tokenizer_files import load_tokenizer
-from tests.helpers.releases import (ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, make_release, random_ids, random_variables,
-                                    shapes)
+from tests.helpers.releases import (ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, ROBERTA_CONFIG, make_release, random_ids,
+                                    random_variables, shapes)
 
-CONFIGS = {'bert': dict(CONFIG, num_hidden_layers=2), 'albert': ALBERT_CONFIG, 'albert_zh': ALBERT_ZH_CONFIG}
-TITLES = {'bert': 'a BERT', 'albert': 'an ALBERT', 'albert_zh': 'an original albert_zh'}
+CONFIGS = {'bert': dict(CONFIG, num_hidden_layers=2), 'albert': ALBERT_CONFIG, 'albert_zh': ALBERT_ZH_CONFIG,
+           'roberta': ROBERTA_CONFIG}
+TITLES = {'bert': 'a BERT', 'albert': 'an ALBERT', 'albert_zh': 'an original albert_zh', 'roberta': 'a RoBERTa'}
 VOCAB = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] + ['word%d' % number for number in range(94)]
 HEADS = {'with_nsp': True, 'with_mlm': True}
 
@@ -52,7 +54,7 @@ def touch(directory, *names):
     return str(directory)
 
 
-@pytest.mark.parametrize('family', ['bert', 'albert'])
+@pytest.mark.parametrize('family', ['bert', 'albert', 'roberta'])
 def test_the_table_has_every_variable_once(family):
     """Google's names of a whole model, each with a Hugging Face name of its own."""
     names = hugging_face_names(CONFIGS[family])
@@ -80,6 +82,11 @@ def test_names_and_defaults_that_are_known():
     own = 'albert.encoder.albert_layer_groups.0.albert_layers.0.'
     assert names[group + 'LayerNorm/gamma'] == own + 'attention.LayerNorm.weight'
     assert names[group + 'LayerNorm_1/gamma'] == own + 'full_layer_layer_norm.weight'
+    names = hugging_face_names(read_config(CONFIGS['roberta']))
+    assert names['roberta/encoder/layer_1/output/LayerNorm/gamma'] == 'roberta.encoder.layer.1.output.LayerNorm.weight'
+    assert names['cls/predictions/transform/LayerNorm/gamma'] == 'lm_head.layer_norm.weight'
+    assert names['cls/predictions/transform/dense/kernel'] == 'lm_head.dense.weight.T'
+    assert names['cls/predictions/output_bias'] == 'lm_head.bias'
     sizes = {field: CONFIGS['bert'][field] for field in CONFIGS['bert'] if not field.endswith(('_prob', '_range'))}
     config = read_config(sizes)
     assert {field: config[field] for field in config if field not in sizes} == {
@@ -94,7 +101,7 @@ def test_every_variable_is_a_weight_of_one_layer(family):
     assert sorted(names) == sorted(shapes(CONFIGS[family]))
 
 
-@pytest.mark.parametrize('family', ['bert', 'albert'])
+@pytest.mark.parametrize('family', ['bert', 'albert', 'roberta'])
 @pytest.mark.parametrize('spelling', ['prefix', 'no prefix', 'gamma', 'sharded'])
 def test_variables_of_either_layout_are_the_same(tmp_path, family, spelling):
     """Hugging Face's files, in every spelling, seen through the table, have Google's names and values."""
@@ -203,8 +210,9 @@ def test_a_checkpoint_with_the_config_of_another_family_never_loads(families, ch
     assert 'holds %s, but the config is of %s.' % (TITLES[checkpoint], TITLES[config]) in str(error.value)
 
 
-@pytest.mark.parametrize('checkpoint, config', [('bert', 'albert'), ('albert', 'bert'), ('albert', 'albert_zh')])
-@pytest.mark.parametrize('prefix', [None, ''])
+@pytest.mark.parametrize('checkpoint, config, prefix', [
+    ('bert', 'albert', None), ('bert', 'albert', ''), ('albert', 'bert', None), ('albert', 'bert', ''),
+    ('albert', 'albert_zh', None), ('albert', 'albert_zh', ''), ('roberta', 'bert', None), ('bert', 'roberta', None)])
 def test_so_in_the_layout_of_hugging_face(tmp_path, checkpoint, config, prefix):
     """The same of safetensors, with and without the prefix."""
     pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
@@ -219,7 +227,7 @@ def test_so_in_the_layout_of_hugging_face(tmp_path, checkpoint, config, prefix):
 @pytest.mark.parametrize('family', sorted(CONFIGS))
 def test_albert_true_and_false_insist(families, family):
     """albert= that contradicts the files is an error that names the family; else it changes nothing."""
-    directory, right = families[family][0], family != 'bert'
+    directory, right = families[family][0], family.startswith('albert')
     with pytest.raises(ConfigError, match='albert=%r, but the config is of %s' % (not right, TITLES[family])):
         build_bert_model(directory, albert=not right)
     assert build_bert_model(directory, albert=right) is not None
@@ -269,11 +277,12 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
 
 # ------------------------------------------------------------------ both ways
 
-@pytest.mark.parametrize('family', ['albert', pytest.param('albert_zh', marks=pytest.mark.slow)])
+@pytest.mark.parametrize('family', ['albert', pytest.param('albert_zh', marks=pytest.mark.slow), 'roberta'])
 def test_the_weights_go_back_to_where_they_came_from(families, tmp_path, family):
     """Saved as a checkpoint and as a Keras model: the tensors, the config and the outputs of the original."""
     directory, config, variables = families[family]
-    bert = build_bert_model(directory, return_keras_model=False, **HEADS)
+    heads = dict(with_pool=True, with_mlm=True) if family == 'roberta' else HEADS
+    bert = build_bert_model(directory, return_keras_model=False, **heads)
     prefix = os.path.join(str(tmp_path), 'saved.ckpt')
     bert.save_weights_as_checkpoint(prefix)
     written = open_checkpoint(prefix)
@@ -307,6 +316,46 @@ def test_convert_albert_there_and_back(families, tmp_path):
         assert json.load(stream) == dict(ALBERT_CONFIG, model_type='albert')
 
 
+def test_an_xlm_r_goes_there_and_back(families, tmp_path):
+    """Hugging Face's names without the model's, which are BERT's too, are read by the config; it keeps its own."""
+    pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
+    source, there, back = [os.path.join(str(tmp_path), name) for name in ('source', 'there', 'back')]
+    os.mkdir(source)
+    config, variables = dict(ROBERTA_CONFIG, model_type='xlm-roberta', pad_token_id=None), families['roberta'][2]
+    own = {strip_transposed(name): np.ascontiguousarray(
+        variables[google].T if google.endswith('/kernel') else variables[google])
+        for google, name in hugging_face_names(config, '').items()}
+    own['lm_head.decoder.bias'] = own['lm_head.bias']
+    save_checkpoint(os.path.join(source, 'model.safetensors'), own)
+    with io.open(os.path.join(source, 'config.json'), 'w', encoding='utf-8') as stream:
+        stream.write(u'%s' % json.dumps(config))
+    assert read_config(config)['pad_token_id'] == 1  # that of fairseq, where the config does not say
+    assert convert(source, there) == 'tensorflow' and convert(there, back) == 'hugging-face'
+    written = checkpoint_of(there)
+    assert set(written) == set(variables) | {'lm_head.decoder.bias'}
+    assert all(written[name].tobytes() == variables[name].tobytes() for name in variables)
+    assert {name.replace('roberta.', ''): value.tobytes() for name, value in checkpoint_of(back).items()} == {
+        name: value.tobytes() for name, value in own.items()}
+    with io.open(os.path.join(back, 'config.json'), encoding='utf-8') as stream:
+        assert json.load(stream) == config
+
+
+@pytest.mark.parametrize('options, part', [
+    ({'with_nsp': True}, 'without with_nsp'), ({'application': 'lm'}, "application='lm'"),
+    ({'keep_words': [2, 0, 1, 7]}, 'let keep_words begin with 0 to 2')])
+def test_what_a_roberta_is_not_built_for(options, part):
+    """It has no next sentence; and positions are counted from the id of padding, which keeps its place."""
+    with pytest.raises(ValueError, match=part):
+        build_bert_model(ROBERTA_CONFIG, **options)
+
+
+def test_a_roberta_without_positions_is_an_error():
+    """Those up to the id of padding are of no token."""
+    with pytest.raises(ConfigError, match='leaves out the first 3'):
+        read_config(dict(ROBERTA_CONFIG, max_position_embeddings=3))
+    assert longest_row(read_config(ROBERTA_CONFIG)) == 14 and longest_row(read_config(CONFIG)) == 17
+
+
 def test_original_albert_zh_has_no_hugging_face_layout(families, tmp_path):
     """Its two tables have no place there: the error says so, and nothing is written."""
     pytest.importorskip('safetensors', reason='safetensors needs Python 3.7')
@@ -328,16 +377,16 @@ def test_tensorflow_reads_what_was_saved(families, tmp_path, family):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('family', ['albert', 'albert_zh'])
-def test_inspect_and_verify_know_the_family(families, family):
+@pytest.mark.parametrize('family, blocks', [('albert', '1'), ('albert_zh', '1'), ('roberta', '12')])
+def test_inspect_and_verify_know_the_family(families, family, blocks):
     """inspect gives each variable one place, in the one block; verify compares every application of it."""
     directory, config, variables = families[family]
     found = inspect(directory)
     assert found.family.name == family and len({row.place for row in found.rows}) == len(variables)
-    assert {row.place.split('-')[1] for row in found.rows if row.place.startswith('Encoder')} == {'1'}
-    rows = verify(directory, batch=2, length=5)
+    assert {row.place.split('-')[1] for row in found.rows if row.place.startswith('Encoder')} == set(blocks)
+    rows = verify(directory, batch=2, length=50)
     assert [row.name for row in rows if row.name.endswith('FeedForward-Norm')] == [
-        'Encoder-%d-FeedForward-Norm' % (index + 1) for index in range(3)]
+        'Encoder-%d-FeedForward-Norm' % (index + 1) for index in range(config['num_hidden_layers'])]
     assert all(row.difference <= row.tolerance for row in rows), rows
 
 

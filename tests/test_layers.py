@@ -18,6 +18,8 @@ CASES = {
     'BertTokenEmbedding': (dict(vocab_size=11, embedding_size=7), [IDS], (BATCH, LENGTH, 7)),
     'BertSegmentEmbedding': (dict(type_vocab_size=13, embedding_size=7), [IDS], (BATCH, LENGTH, 7)),
     'BertPositionEmbedding': (dict(max_position_embeddings=9), [STATES], (BATCH, LENGTH, HIDDEN)),
+    'BertCountedPositionEmbedding': (dict(max_position_embeddings=9, pad_token_id=3, model_type='roberta'),
+                                     [STATES, IDS], (BATCH, LENGTH, HIDDEN)),
     'BertLayerNorm': (dict(epsilon=0.125), [STATES], (BATCH, LENGTH, HIDDEN)),
     'BertSequenceMask': (dict(pad_token_id=3), [IDS], (BATCH, LENGTH)),
     'BertAttentionMask': (dict(application='seq2seq', pad_token_id=3), [IDS, IDS], (BATCH, LENGTH, LENGTH)),
@@ -179,3 +181,20 @@ def test_an_input_of_exactly_as_many_tokens_as_positions():
     inputs = keras.layers.Input(shape=(LENGTH, HIDDEN))
     model = keras.models.Model(inputs, positions(inputs))
     assert np.abs(model.predict(STATES) - STATES - get_values([positions.table])[0]).max() < 1e-6
+
+
+def test_positions_are_counted_from_the_id_of_padding():
+    """By hand: padding has that id itself, inside a text too, and tokens those that follow; nobody has those before."""
+    positions = layers.BertCountedPositionEmbedding(9, pad_token_id=3)
+    ids, states = [keras.layers.Input(shape=(LENGTH,), dtype='int32'), keras.layers.Input(shape=(LENGTH, HIDDEN))]
+    model = keras.models.Model([states, ids], positions([states, ids]))
+    rows = np.array([[4, 9, 2, 7, 1], [0, 3, 8, 0, 3], [3, 3, 3, 3, 3]], 'int32')
+    expected = np.array([[4, 5, 6, 7, 8], [4, 3, 5, 6, 3], [3, 3, 3, 3, 3]])
+    table = get_values([positions.table])[0]
+    assert np.abs(model.predict([STATES, rows]) - STATES - table[expected]).max() < 1e-6
+    assert positions.longest == 5
+    assert reference.position_ids({'model_type': 'xlm-roberta', 'pad_token_id': 3}, rows).tolist() == expected.tolist()
+    positions.check_length(5)
+    with pytest.raises(ValueError) as caught:
+        positions.check_length(6)
+    assert 'has 5 positions' in str(caught.value)

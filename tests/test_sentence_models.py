@@ -37,7 +37,7 @@ def directories(recorded, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def models():
-    """The encoder, by the id that it pads with, each built once: its weights are those of every directory here."""
+    """The encoder, by the id that it pads with, each built once: its weights are those of every directory but one."""
     return {}
 
 
@@ -54,6 +54,7 @@ def built_once(models, monkeypatch):
 
     def once(config_path, checkpoint_path):
         pad = config_path['pad_token_id'] if isinstance(config_path, dict) else 0
+        pad = 'xlm-roberta' if 'xlm-roberta' in str(config_path) else pad
         if pad not in models:
             models[pad] = build(config_path, checkpoint_path)
         return models[pad]
@@ -101,6 +102,12 @@ def test_a_model_that_pads_with_another_id_than_its_tokenizer_is_an_error(direct
     with pytest.raises(ValueError) as caught:
         embedding.embed(Embedder(os.path.join(directories, 'mean')).model, embedder.tokenizer, [u'word1'])
     assert 'pad_token_id=1' in str(caught.value)
+
+
+def test_the_padding_of_an_xlm_r_must_be_its_tokenizer_s(changed):
+    """Its positions are counted from there, so that another one is not taken as it is for a BERT."""
+    with pytest.raises(ConfigError, match='has pad_token_id = 0, and the tokenizer beside it pads with 1'):
+        Embedder(changed('xlm-roberta', 'config.json', pad_token_id=0))
 
 
 def test_dimensions_alone_give_length_1_again(recorded, directories):

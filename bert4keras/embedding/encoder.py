@@ -11,14 +11,15 @@ import os
 
 import numpy as np
 
-from bert4keras.batching import check_rows, compute_by_length, encode_texts, padded_length
+from bert4keras.batching import check_rows, compute_by_length, encode_texts, padded_length, positions_of
 from bert4keras.compat import STRINGS, fspath
 from bert4keras.embedding.directory import fingerprint, read_sentence_model, width_of
 from bert4keras.embedding.pooling import SIMILARITIES, normalize, parse_pooling, pool
-from bert4keras.errors import TextError
+from bert4keras.errors import ConfigError, TextError
 from bert4keras.release.config import read_config
+from bert4keras.release.families import family_of
 
-__all__ = ['Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model', 'positions_of']
+__all__ = ['Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model']
 
 logger = logging.getLogger(__name__)
 
@@ -192,6 +193,11 @@ def load_model(release, lowercase=False, **options):
     config = read_config(release.config_path)
     if config['pad_token_id'] == tokenizer.token_pad_id:
         return build_bert_model(release.config_path, release.checkpoint_path, **options), tokenizer
+    if family_of(config).counts_tokens:
+        raise ConfigError('%s has pad_token_id = %d, and the tokenizer beside it pads with %d; the positions of %s are '
+                          'counted from that: correct the config, or give the directory its own tokenizer'
+                          % (release.config_path, config['pad_token_id'], tokenizer.token_pad_id,
+                             family_of(config).title))
     # the tokenizer of XLM-R in BERT's layout: its 0 is <s>, whatever the config says
     config['pad_token_id'] = tokenizer.token_pad_id
     return build_bert_model(config, release.checkpoint_path, **options), tokenizer
@@ -220,12 +226,8 @@ def _layers_of(model):
 
 def length_limit(says, encoder):
     """The number of tokens that a directory cuts texts to; no more than the model has positions."""
-    found = [says.max_length or encoder.tokenizer.model_max_length, positions_of(encoder.model)]
+    found = [says.max_length or encoder.tokenizer.model_max_length, positions_of(_layers_of(encoder.model))]
     return min(length for length in found if length is not None)
-
-
-def positions_of(model):
-    return _layers_of(model)['Embedding-Position'].max_position_embeddings
 
 
 def _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0,
@@ -261,7 +263,8 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
     """
     if batch_size < 1:
         raise ValueError('batch_size must be at least 1, not %r' % (batch_size,))
-    layers, positions = _layers_of(model), positions_of(model)
+    layers = _layers_of(model)
+    positions = positions_of(layers)
     rows = check_rows(encode_texts(tokenizer, texts, max_length, prompt), max_length, positions,
                       layers['Embedding-Token'].vocab_size, on_cut)
     for index, (token_ids, _) in enumerate(rows):

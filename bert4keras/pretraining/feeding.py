@@ -17,6 +17,7 @@ from bert4keras.errors import CorpusError
 from bert4keras.parallel import parallel_apply_generator
 from bert4keras.pretraining.order import hashed
 from bert4keras.pretraining.reader import Batches, Corpus
+from bert4keras.release.config import longest_row
 
 __all__ = ['Fed', 'Feed', 'Phase', 'evaluation_batches', 'plan', 'prefetched']
 
@@ -48,7 +49,7 @@ class Phase(object):
     def check_config(self, config):
         """ValueError unless a model of this config takes the rows."""
         for name, has, needs in (('vocab_size', config['vocab_size'], self.corpus.vocab_size),
-                                 ('max_position_embeddings', config['max_position_embeddings'], self.batches.length),
+                                 ('max_position_embeddings', longest_row(config), self.batches.length),
                                  ('type_vocab_size', config['type_vocab_size'], 1 + self.has_pairs)):
             if has < needs:
                 raise ValueError('the config has %s = %d, and the corpus %s needs %d'

@@ -16,15 +16,15 @@ from bert4keras.errors import ConfigError, some
 from bert4keras.files import MAX_JSON, read_regular_file, whole_file
 from bert4keras.release.families import FAMILIES, family_of
 
-__all__ = ['DEFAULTS', 'HIDDEN_ACTS', 'SIZES', 'activation_name', 'check_config', 'hidden_act_of', 'read_config',
-           'read_fields', 'write_config']
+__all__ = ['DEFAULTS', 'HIDDEN_ACTS', 'SIZES', 'activation_name', 'check_config', 'hidden_act_of', 'longest_row',
+           'read_config', 'read_fields', 'write_config']
 
 SIZES = ('vocab_size', 'hidden_size', 'num_hidden_layers', 'num_attention_heads', 'intermediate_size',
          'max_position_embeddings', 'type_vocab_size')
 MAX_BLOCKS = 4096  # the deepest that was published has 2,500
 # Google's defaults for what some releases leave out; what decides a shape has none.
 DEFAULTS = {'hidden_dropout_prob': 0.1, 'attention_probs_dropout_prob': 0.1, 'initializer_range': 0.02,
-            'layer_norm_eps': 1e-12, 'pad_token_id': 0}
+            'layer_norm_eps': 1e-12}
 # A config's `hidden_act`: our name of that activation, by which layers.py and reference.py have its function
 # (both in a table called ACTIVATIONS). Of several spellings of one the first is what a config written here says.
 HIDDEN_ACTS = collections.OrderedDict([
@@ -87,8 +87,11 @@ def check_config(config, where):
     require_fields(config, SIZES + ('hidden_act',), where)
     config = dict(DEFAULTS, **{field: _plain(config[field]) for field in config})
     refuse_unsupported(config, where)
-    config['model_type'] = family_of(config).name
-    if config['model_type'] == 'bert':
+    family = family_of(config)
+    config['model_type'] = family.name
+    if config.get('pad_token_id') is None:
+        config['pad_token_id'] = 1 if family.counts_tokens else 0  # of fairseq's vocabularies, and of Google's
+    if family.embedding == 'plain':
         config.setdefault('embedding_size', config['hidden_size'])
     require_fields(config, ('embedding_size',), where)
     for field in SIZES + ('embedding_size',):
@@ -122,17 +125,27 @@ def require_fields(config, fields, where):
 
 def check_together(config, where):
     """ConfigError about `where` if fields that are right by themselves contradict each other."""
-    if config['pad_token_id'] is None:
-        config['pad_token_id'] = DEFAULTS['pad_token_id']
     if not _is_number(config['pad_token_id'], int) or not 0 <= config['pad_token_id'] < config['vocab_size']:
         raise ConfigError('%s has pad_token_id = %r; it must be a token id below vocab_size %d'
                           % (where, config['pad_token_id'], config['vocab_size']))
     if config['hidden_size'] % config['num_attention_heads']:
         raise ConfigError('%s has hidden_size %d, not a multiple of num_attention_heads %d'
                           % (where, config['hidden_size'], config['num_attention_heads']))
-    if config['model_type'] == 'bert' and config['embedding_size'] != config['hidden_size']:
-        raise ConfigError('%s is of a BERT (model_type) and has embedding_size %d beside hidden_size %d; a BERT '
-                          'has one size for both' % (where, config['embedding_size'], config['hidden_size']))
+    family = family_of(config)
+    if family.embedding == 'plain' and config['embedding_size'] != config['hidden_size']:
+        raise ConfigError('%s is of %s (model_type) and has embedding_size %d beside hidden_size %d; such a model '
+                          'has one size for both'
+                          % (where, family.title, config['embedding_size'], config['hidden_size']))
+    if longest_row(config) < 1:
+        raise ConfigError('%s has max_position_embeddings = %d, of which %s leaves out the first %d '
+                          '(pad_token_id + 1), so that there is none for a token'
+                          % (where, config['max_position_embeddings'], family.title, config['pad_token_id'] + 1))
+
+
+def longest_row(config):
+    """How many tokens a text may have, special ones included, by a config that `read_config` returns."""
+    left_out = config['pad_token_id'] + 1 if family_of(config).counts_tokens else 0
+    return config['max_position_embeddings'] - left_out
 
 
 # Fields that change the computation, with the one value that is built here.

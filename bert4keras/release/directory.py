@@ -93,6 +93,8 @@ def vocabulary_name(path, layout):
     name = os.path.basename(path)
     if layout != 'hugging-face' and _matches(name, VOCAB_PATTERNS):
         return name
+    if name == 'sentencepiece.bpe.model':  # XLM-R's, whose ids are others than its lines
+        return name
     return 'spiece.model' if name.endswith('.model') else 'vocab.txt'
 
 

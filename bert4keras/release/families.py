@@ -6,8 +6,8 @@ release: its names, its shapes, its orientation. Hugging Face's layout is a tabl
 its own. A name that ends in ".T" stands for that variable transposed.
 
 Sources: google-research/bert and google-research/albert (modeling.py, run_pretraining.py);
-brightmart/albert_zh (modeling.py, modeling_google.py); the state dicts of the Hugging Face releases
-(config.json, model.safetensors); the tables of contents of the releases themselves.
+brightmart/albert_zh (modeling.py, modeling_google.py); facebookresearch/fairseq (models/roberta); the state
+dicts of the Hugging Face releases (config.json, model.safetensors); the tables of contents of the releases themselves.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -87,34 +87,60 @@ ALBERT_HEADS = collections.OrderedDict([
     ('cls/seq_relationship/output_weights', 'sop_classifier.classifier.weight'),
     ('cls/seq_relationship/output_bias', 'sop_classifier.classifier.bias'),
 ])
+# Of RoBERTa and XLM-R: fairseq's words. Their classifier of texts is BERT's pooler and classifier by other names.
+ROBERTA_HEADS = collections.OrderedDict([
+    ('bert/pooler/dense/kernel', '{}pooler.dense.weight.T'),
+    ('bert/pooler/dense/bias', '{}pooler.dense.bias'),
+    ('cls/predictions/transform/dense/kernel', 'lm_head.dense.weight.T'),
+    ('cls/predictions/transform/dense/bias', 'lm_head.dense.bias'),
+    ('cls/predictions/transform/LayerNorm/gamma', 'lm_head.layer_norm.weight'),
+    ('cls/predictions/transform/LayerNorm/beta', 'lm_head.layer_norm.bias'),
+    ('cls/predictions/output_bias', 'lm_head.bias'),
+])
+ROBERTA_CLASSIFIER = collections.OrderedDict([
+    ('bert/pooler/dense/kernel', 'classifier.dense.weight.T'), ('bert/pooler/dense/bias', 'classifier.dense.bias'),
+    ('output_weights', 'classifier.out_proj.weight'), ('output_bias', 'classifier.out_proj.bias'),
+])
 ALBERT_MAPPING = collections.OrderedDict([
     ('bert/encoder/embedding_hidden_mapping_in/kernel', '{}encoder.embedding_hidden_mapping_in.weight.T'),
     ('bert/encoder/embedding_hidden_mapping_in/bias', '{}encoder.embedding_hidden_mapping_in.bias'),
 ])
 
-# name: the config's model_type; title: for messages; shares_blocks: whether all blocks are one.
+# name: the config's model_type; title: for messages; architecture: how transformers' names of its classes begin.
+# shares_blocks: whether all blocks are one; counts_tokens: whether positions are counted from the token ids, the first
+# being one more than the id of padding.
 # embedding: 'plain', as wide as the blocks; 'mapped' to their width after the norm; or 'projected' to it, each
 # row of the table of word embeddings, before anything is added.
 # google_block, block: what stands before, and the table of, a block's names.
 # prefix, hugging_face_block, heads: Hugging Face's words for them; None where it has no such model.
+# classifier: its words for a classifier of texts, where they are not those of `heads` and `heads.HEAD_VARIABLES`.
 # mapping: {layer name: its table}, what the embeddings have beside those of BERT.
-Family = collections.namedtuple('Family', 'name title shares_blocks embedding google_block block prefix '
-                                          'hugging_face_block heads mapping')
+Family = collections.namedtuple('Family', 'name title architecture shares_blocks counts_tokens embedding google_block '
+                                          'block prefix hugging_face_block heads classifier mapping')
+BERT = Family('bert', 'a BERT', 'Bert', False, False, 'plain', 'bert/encoder/layer_{}/', BLOCK, 'bert.',
+              '{}encoder.layer.{}.', HEADS, {}, {})
+# no TensorFlow release has this one: Google's words, but for the blocks, so that nothing takes it for a BERT
+ROBERTA = BERT._replace(name='roberta', title='a RoBERTa', architecture='Roberta', counts_tokens=True,
+                        google_block='roberta/encoder/layer_{}/', prefix='roberta.', heads=ROBERTA_HEADS,
+                        classifier=ROBERTA_CLASSIFIER)
 FAMILIES = collections.OrderedDict((family.name, family) for family in [
-    Family('bert', 'a BERT', False, 'plain', 'bert/encoder/layer_{}/', BLOCK, 'bert.', '{}encoder.layer.{}.', HEADS,
-           {}),
-    Family('albert', 'an ALBERT', True, 'mapped', 'bert/encoder/transformer/group_0/inner_group_0/', ALBERT_BLOCK,
-           'albert.', '{}encoder.albert_layer_groups.0.albert_layers.0.', ALBERT_HEADS,
+    BERT,
+    Family('albert', 'an ALBERT', 'Albert', True, False, 'mapped', 'bert/encoder/transformer/group_0/inner_group_0/',
+           ALBERT_BLOCK, 'albert.', '{}encoder.albert_layer_groups.0.albert_layers.0.', ALBERT_HEADS, {},
            {'Embedding-Mapping': ALBERT_MAPPING}),
     # brightmart/albert_zh as it first was, before builds in the layout of Google's ALBERT: a BERT whose
     # blocks are one, and whose table of word embeddings is the product of two
-    Family('albert_zh', 'an original albert_zh', True, 'projected', 'bert/encoder/layer_shared/', BLOCK, None, None,
-           HEADS, {'Embedding-Projection': {'bert/embeddings/word_embeddings_2': None}}),
+    BERT._replace(name='albert_zh', title='an original albert_zh', architecture=None, shares_blocks=True,
+                  embedding='projected', google_block='bert/encoder/layer_shared/', prefix=None,
+                  hugging_face_block=None,
+                  mapping={'Embedding-Projection': {'bert/embeddings/word_embeddings_2': None}}),
+    ROBERTA,
+    ROBERTA._replace(name='xlm-roberta', title='an XLM-R', architecture='XLMRoberta'),
 ])
 
 # Training state, and what Hugging Face stores twice or can derive.
 IGNORABLE = re.compile(r'/adam_[mv]$|/Adam(_1)?$|(^|/)(global_step|beta[12]_power|learning_rate)$'
-                       r'|embeddings\.position_ids$|^(cls\.)?predictions\.decoder\.(weight|bias)$')
+                       r'|embeddings\.position_ids$|^((cls\.)?predictions|lm_head)\.decoder\.(weight|bias)$')
 # What is not built here, and the variables that give it away.
 UNSUPPORTED = (('several hidden or inner groups', r'/(inner_)?group_[1-9]|\.albert_layer(_group)?s\.[1-9]'),
                ('relative positions', r'\.distance_embedding\.'), ('cross-attention', r'\.crossattention\.'))
@@ -184,7 +210,8 @@ def layer_variables(config):
         names[feed_forward], names[feed_forward + '-Norm'] = block[10:14], block[14:]
     transform = 'cls/predictions/transform/'
     names['Pooler-Dense'] = ['bert/pooler/dense/kernel', 'bert/pooler/dense/bias']
-    names['NSP-Proba'] = ['cls/seq_relationship/output_weights.T', 'cls/seq_relationship/output_bias']
+    if 'cls/seq_relationship/output_bias' in family.heads:
+        names['NSP-Proba'] = ['cls/seq_relationship/output_weights.T', 'cls/seq_relationship/output_bias']
     names['MLM-Dense'] = [transform + 'dense/kernel', transform + 'dense/bias']
     names['MLM-Norm'] = [transform + 'LayerNorm/gamma', transform + 'LayerNorm/beta']
     names['MLM-Proba'] = ['cls/predictions/output_bias']

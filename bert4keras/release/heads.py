@@ -30,7 +30,7 @@ TASK_HEADS = collections.OrderedDict([
     ('tokens', TaskHead('Classifier', _CLASSIFIER, 'ForTokenClassification')),
     ('span', TaskHead('Span', ['cls/squad/output_weights.T', 'cls/squad/output_bias'], 'ForQuestionAnswering')),
 ])
-# Google's name: Hugging Face's, of both families; the weights are [N, D] for both.
+# Google's name: Hugging Face's, unless `Family.classifier` has another; the weights are [N, D] for both.
 HEAD_VARIABLES = collections.OrderedDict([
     ('output_weights', 'classifier.weight'), ('output_bias', 'classifier.bias'),
     ('cls/squad/output_weights', 'qa_outputs.weight'), ('cls/squad/output_bias', 'qa_outputs.bias'),
@@ -198,9 +198,9 @@ def _without(config, fields):
 
 def _with_architecture(config, head):
     """A config, which now says which class of transformers the model is, where there is one."""
-    prefix = family_of(config).prefix
-    if prefix is not None:
-        config['architectures'] = [prefix.rstrip('.').capitalize() + TASK_HEADS[head].architecture]
+    architecture = family_of(config).architecture
+    if architecture is not None:
+        config['architectures'] = [architecture + TASK_HEADS[head].architecture]
     return config
 
 

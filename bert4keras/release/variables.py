@@ -114,7 +114,11 @@ def to_layout(variables, layout, config):
     Raises:
         CheckpointError: the layout has no such model.
     """
-    names = dict(hugging_face_names(config), **HEAD_VARIABLES) if layout == 'hugging-face' else {}
+    names = {}
+    if layout == 'hugging-face':
+        names = dict(hugging_face_names(config), **HEAD_VARIABLES)
+        if head_among(config, variables)[0] == 'classification':
+            names.update(family_of(config).classifier)
     for google in variables:
         own = names.get(google, google)
         yield strip_transposed(own), variables[google].T if is_transposed(own) else variables[google]
@@ -135,7 +139,7 @@ def open_variables(path, config):
     if isinstance(path, Variables):
         return path
     checkpoint = path if isinstance(path, Mapping) else open_checkpoint(path)
-    family, prefix = identify(checkpoint)
+    family, prefix = identify(checkpoint, config)
     if family is not family_of(config):
         raise CheckpointError('%s holds %s, but the config is of %s. Use the config that belongs to this checkpoint'
                               % (checkpoint.path, family.title, family_of(config).title))
@@ -148,6 +152,8 @@ def open_variables(path, config):
         return Variables(checkpoint)
     names = hugging_face_names(config, prefix)
     names.update(HEAD_VARIABLES)
+    if any(strip_transposed(own) in checkpoint for own in family.classifier.values()):
+        names.update(family.classifier)
     return Variables(checkpoint, _in_older_spelling(checkpoint, names))
 
 
@@ -203,29 +209,29 @@ def check_fits(config, variables, heads=True):
                               % (variables.path, some(problems, 4)))
 
 
-def identify(checkpoint):
+def identify(checkpoint, config=None):
     """(Family, prefix of its names in Hugging Face's layout, or None for Google's) of an open checkpoint.
 
-    A family is known by how the names of a block's variables begin.
+    A family is known by how the names of a block's variables begin; where that is alike in several, by the config.
 
     Raises:
         CheckpointError: it is none of FAMILIES, or could be more than one; these are listed.
     """
-    signs = []
-    for family in FAMILIES.values():
-        signs.append((family.google_block.format(0), family, None))
+    signs = collections.OrderedDict()
+    for family in ([family_of(config)] if config else []) + list(FAMILIES.values()):
+        signs.setdefault(family.google_block.format(0), (family, None))
         for prefix in (family.prefix, '') if family.prefix else ():
-            signs.append((family.hugging_face_block.format(prefix, 0), family, prefix))
-    found = [sign for sign in signs if any(name.startswith(sign[0]) for name in checkpoint)]
+            signs.setdefault(family.hugging_face_block.format(prefix, 0), (family, prefix))
+    found = [sign for sign in signs if any(name.startswith(sign) for name in checkpoint)]
     if len(found) > 1:
         raise CheckpointError('%s holds more than one model: %s. Save the one you mean by itself'
-                              % (checkpoint.path, ' and '.join('%s (%s...)' % (family.title, sign)
-                                                               for sign, family, _ in found)))
+                              % (checkpoint.path, ' and '.join('%s (%s...)' % (signs[sign][0].title, sign)
+                                                               for sign in found)))
     if not found:
         raise CheckpointError('%s holds no model that is known here, whose names begin with %s. It has: %s'
-                              % (checkpoint.path, ' or '.join(sign for sign, _, _ in signs),
+                              % (checkpoint.path, ' or '.join(signs),
                                  some(sorted(checkpoint)) or 'nothing'))
-    return found[0][1:]
+    return signs[found[0]]
 
 
 def _in_older_spelling(checkpoint, names):

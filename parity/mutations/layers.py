@@ -2,7 +2,7 @@
 """Mistakes that somebody could make in the layers that the reference could share, or that only odd inputs show."""
 from __future__ import absolute_import, division, print_function
 
-CHECK = 'tests/test_layers.py -k "known or drops_what or on_the_left or exactly"'
+CHECK = 'tests/test_layers.py -k "known or drops_what or on_the_left or exactly or counted"'
 
 MUTATIONS = [
     ('silu of another slope', 'layers.py', 'x * kops.sigmoid(x)', 'x * kops.sigmoid(1.702 * x)'),
@@ -14,6 +14,10 @@ MUTATIONS = [
      'keras.layers.Dropout(1 - dropout_rate)'),
     ('lm sees padding on its left', 'layers.py', 'return kops.logical_and(is_token, not_later)',
      "return kops.logical_and(kops.equal(is_token, is_token) if self.application == 'lm' else is_token, not_later)"),
-    ('as many tokens as positions are refused', 'layers.py', 'length > self.max_position_embeddings:',
-     'length >= self.max_position_embeddings:'),
+    ('as many tokens as positions are refused', 'layers.py', 'length > self.longest:',
+     'length >= self.longest:'),
+    ('RoBERTa counts padding', 'layers.py', "axis=1), 'int32') * is_token + self.pad_token_id",
+     "axis=1), 'int32') + self.pad_token_id"),
+    ("RoBERTa's positions start at the id of padding", 'layers.py', "* is_token + self.pad_token_id",
+     "* is_token + self.pad_token_id - 1"),
 ]

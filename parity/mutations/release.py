@@ -14,7 +14,7 @@ MUTATIONS = [
     ("Hugging Face's two affine maps exchanged", 'families.py', "('output/dense/bias', 'output.dense.bias')",
      "('output/dense/bias', 'attention.output.dense.bias')"),
     ('epsilon 1e-7 by default', 'config.py', "'layer_norm_eps': 1e-12", "'layer_norm_eps': 1e-7"),
-    ('padding 1 by default', 'config.py', "'pad_token_id': 0}", "'pad_token_id': 1}"),
+    ('padding 1 by default', 'config.py', '1 if family.counts_tokens else 0', '1'),
     ('wide initial weights by default', 'config.py', "'initializer_range': 0.02", "'initializer_range': 0.2"),
     ('no dropout of attention by default', 'config.py', "'attention_probs_dropout_prob': 0.1",
      "'attention_probs_dropout_prob': 0.0"),

@@ -32,7 +32,7 @@ MUTATIONS = [(name, 'tokenizer_parts.py' if name in PARTS else FILE, old, new) f
     ('continuations may begin a word', "return self._trie\n", "return (self._trie[1], self._trie[1])\n"),
     ('the first of equals is cut', "max(room // 2, room - first_size)", "max((room + 1) // 2, room - first_size)"),
     ('the second is cut always', "max(room // 2, room - first_size)", "room - first_size"),
-    ('no room for the third special token', "room = max_length - 2 - pair", "room = max_length - 2"),
+    ('no room for the third special token', "room = max_length - 2 - special", "room = max_length - 2"),
     ('segments one early', "first_size = len(first) // 4\n        segment_ids",
      "first_size = len(first) // 4 - 1\n        segment_ids"),
     ('segments of padding', "& (np.arange(width) < ends)", "& (np.arange(width) <= ends)"),

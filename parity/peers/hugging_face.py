@@ -16,11 +16,12 @@ from bert4keras.release.families import IGNORABLE
 from parity.questions import HEADS, collect
 
 GELUS = ('erf', 'tanh', None)
-FAMILIES = ('bert', 'albert')
+FAMILIES = ('bert', 'albert', 'roberta', 'xlm-roberta')
+ARCHITECTURES = {'bert': 'Bert', 'albert': 'Albert', 'roberta': 'Roberta', 'xlm-roberta': 'XLMRoberta'}
 LAYOUTS = ('tensorflow', 'hugging-face')
 TRAINS = False
 EXACT = True  # it computes in float64
-HEAD = re.compile(r'(cls|predictions|sop_classifier)\.')
+HEAD, POOLER = re.compile(r'(cls|predictions|sop_classifier|lm_head)\.'), re.compile(r'roberta\.pooler\.')
 
 
 def layers(question):
@@ -37,7 +38,7 @@ def answers(asked):
 def answer(question):
     """One answer: the release, written in Hugging Face's layout, opened by transformers."""
     names, directory = layers(question), tempfile.mkdtemp()
-    family = {'bert': 'Bert', 'albert': 'Albert'}[question.config['model_type']]
+    family, words = ARCHITECTURES[question.config['model_type']], None
     whole = set(HEADS) <= set(names)
     try:
         there = os.path.join(directory, 'there')
@@ -45,10 +46,12 @@ def answer(question):
         if question.gelu:
             change_config(there, hidden_act={'erf': 'gelu', 'tanh': 'gelu_new'}[question.gelu])
         model = open_release(there, family + ('ForPreTraining' if whole else 'Model'), None if whole else HEAD).double()
+        if family.endswith('Roberta') and 'MLM-Proba' in names:  # which no model there has beside the pooler
+            words = open_release(there, family + 'ForMaskedLM', POOLER).double()
     finally:
         shutil.rmtree(directory)
     return collect(names, question, lambda batch: operator.itemgetter(*names)(
-        outputs(model, *batch, pad_token_id=question.config['pad_token_id'])))
+        outputs(model, *batch, pad_token_id=question.config['pad_token_id'], words=words)))
 
 
 def change_config(directory, **fields):
@@ -78,12 +81,13 @@ def open_release(directory, architecture, surplus=None):
     return model.eval()
 
 
-def outputs(model, token_ids, segment_ids, pad_token_id=0):
-    """Runs a Bert- or AlbertModel, or one ForPreTraining.
+def outputs(model, token_ids, segment_ids, pad_token_id=0, words=None):
+    """Runs a Bert-, Albert-, Roberta- or XLMRobertaModel, or one ForPreTraining.
 
     Args:
         model: of any type of float.
         token_ids, segment_ids: int arrays [B, T].
+        words: None, or another model, ForMaskedLM, for that head.
 
     Returns:
         OrderedDict {layer name: array}: the input of the first block, every block, the pooler, then the heads
@@ -95,6 +99,7 @@ def outputs(model, token_ids, segment_ids, pad_token_id=0):
     with torch.no_grad():
         base = model.base_model(output_hidden_states=True, **inputs)
         heads = None if model is model.base_model else model(**inputs)
+        masked = None if words is None else words(**inputs)
     is_albert = type(model).__name__.startswith('Albert')
     named = collections.OrderedDict()
     for index, hidden in enumerate(base.hidden_states):
@@ -104,4 +109,6 @@ def outputs(model, token_ids, segment_ids, pad_token_id=0):
     if heads is not None:
         named['NSP-Proba'] = (heads.sop_logits if is_albert else heads.seq_relationship_logits).softmax(-1)
         named['MLM-Proba'] = heads.prediction_logits.softmax(-1)
+    if masked is not None:
+        named['MLM-Proba'] = masked.logits.softmax(-1)
     return collections.OrderedDict((name, value.numpy()) for name, value in named.items())

@@ -23,6 +23,8 @@ CONFIG = {'vocab_size': 99, 'hidden_size': 32, 'num_hidden_layers': 5, 'num_atte
 ALBERT_CONFIG = dict(CONFIG, embedding_size=24, num_hidden_layers=3, num_hidden_groups=1, inner_group_num=1,
                      net_structure_type=0, gap_size=0, num_memory_blocks=0, down_scale_factor=1)
 ALBERT_ZH_CONFIG = dict(CONFIG, embedding_size=24, num_hidden_layers=3, ln_type='postln')
+ROBERTA_CONFIG = dict(CONFIG, model_type='roberta', num_hidden_layers=2, type_vocab_size=1, pad_token_id=2,
+                      layer_norm_eps=1e-5)
 BATCH, LENGTH = 13, 7
 VOCABULARY = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
 VOCABULARY += ['word%d' % number for number in range(CONFIG['vocab_size'] - len(VOCABULARY))]
@@ -78,6 +80,7 @@ def shapes(config):
         rows = ALBERT_SHAPES if 'num_hidden_groups' in config else ALBERT_ZH_SHAPES
         return collections.OrderedDict((name, tuple(sizes[axis] for axis in axes)) for name, axes in rows)
     hidden, inner = config['hidden_size'], config['intermediate_size']
+    stem = 'roberta' if is_roberta(config) else 'bert'
     kernels = {'intermediate/dense/kernel': (hidden, inner), 'intermediate/dense/bias': (inner,),
                'output/dense/kernel': (inner, hidden)}
     result = collections.OrderedDict([
@@ -89,7 +92,7 @@ def shapes(config):
     for layer in range(config['num_hidden_layers']):
         for part in BLOCK:
             default = (hidden, hidden) if part.endswith('kernel') else (hidden,)
-            result['bert/encoder/layer_%d/%s' % (layer, part)] = kernels.get(part, default)
+            result['%s/encoder/layer_%d/%s' % (stem, layer, part)] = kernels.get(part, default)
     result.update([
         ('bert/pooler/dense/kernel', (hidden, hidden)), ('bert/pooler/dense/bias', (hidden,)),
         ('cls/predictions/transform/dense/kernel', (hidden, hidden)),
@@ -97,9 +100,16 @@ def shapes(config):
         ('cls/predictions/transform/LayerNorm/gamma', (hidden,)),
         ('cls/predictions/transform/LayerNorm/beta', (hidden,)),
         ('cls/predictions/output_bias', (config['vocab_size'],)),
-        ('cls/seq_relationship/output_weights', (2, hidden)), ('cls/seq_relationship/output_bias', (2,)),
     ])
+    if stem == 'bert':
+        result.update([('cls/seq_relationship/output_weights', (2, hidden)),
+                       ('cls/seq_relationship/output_bias', (2,))])
     return result
+
+
+def is_roberta(config):
+    """Whether a config is of a RoBERTa or an XLM-R."""
+    return 'roberta' in config.get('model_type', '')
 
 
 def random_variables(config, seed=0):
@@ -114,7 +124,10 @@ def random_variables(config, seed=0):
 
 
 def random_ids(config, batch=BATCH, length=LENGTH, seed=1):
-    """(token ids, segment ids), int32 [batch, length]: every length from 1 on, two segments, padding."""
+    """(token ids, segment ids), int32 [batch, length]: every length from 1 on, two segments, padding.
+
+    A RoBERTa has one segment and its own id of padding, of which one stands inside a text.
+    """
     random = np.random.RandomState(seed)
     token_ids = random.randint(1, config['vocab_size'], (batch, length)).astype('int32')
     segment_ids = np.zeros_like(token_ids)
@@ -122,6 +135,12 @@ def random_ids(config, batch=BATCH, length=LENGTH, seed=1):
         real = 1 + row % length
         token_ids[row, real:] = 0
         segment_ids[row, random.randint(0, real + 1):real] = 1
+    if is_roberta(config):
+        is_pad, pad = token_ids == 0, config['pad_token_id']
+        token_ids[token_ids == pad] = 0
+        token_ids[is_pad] = pad
+        token_ids[length - 1:, 1:2] = pad
+        segment_ids[:] = 0
     return token_ids, segment_ids
 
 
@@ -150,7 +169,7 @@ HEADS = {'classification': ('output_', 'classifier.', 'ForSequenceClassification
 def make_fine_tuned(directory, head, num_labels=2, config=CONFIG, layout='tensorflow', names=None, **changes):
     """Writes a release with a head and without what it does not need, `names` in the config; (config, variables)."""
     google, own, architecture = HEADS[head]
-    family = 'Albert' if 'embedding_size' in config else 'Bert'
+    family = 'XLMRoberta' if is_roberta(config) else 'Albert' if 'embedding_size' in config else 'Bert'
     config = dict(config, architectures=[family + architecture], **changes)
     if names is not None:
         config['id2label'] = {str(index): name for index, name in enumerate(names)}

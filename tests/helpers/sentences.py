@@ -12,8 +12,9 @@ import numpy as np
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'parity', 'recorded',
                         'sentence-transformers.npz')
 CASES = ['cls', 'dense', 'lasttoken', 'max', 'mean', 'mean_sqrt_len_tokens', 'multilingual', 'prompts',
-         'prompts-pooled', 'residual', 'truncated', 'weightedmean']
-CROSS_CASES = ['cross-identity', 'cross-one', 'cross-three']
+         'prompts-pooled', 'residual', 'truncated', 'weightedmean', 'xlm-roberta']
+CROSS_CASES = ['cross-identity', 'cross-one', 'cross-three', 'cross-xlm']
+WITH_WEIGHTS = ['xlm-roberta'] + CROSS_CASES
 
 
 def read_recorded():
@@ -25,7 +26,7 @@ def read_recorded():
 def write_directories(recorded, root, cases):
     """Writes the recorded directories of these cases, each with its weights, into `root`."""
     for case in cases:
-        weights = {'cross-identity': 'cross-one'}.get(case, case if case in CROSS_CASES else 'mean')
+        weights = {'cross-identity': 'cross-one'}.get(case, case if case in WITH_WEIGHTS else 'mean')
         for name in recorded:
             for source, start in ((weights, weights + '/files/model.safetensors'), (case, case + '/files/')):
                 if name.startswith(start):
