@@ -12,7 +12,11 @@ All contenders load the same checkpoint with random weights, and what they compu
 has a process of its own; they take turns, A B C A B C, so that what else the machine does strikes all of them. The
 table has medians over the rounds, and how far the quartiles are apart. What is not installed is left out with a word.
 
-On a machine with a GPU: --device gpu, --dtype bfloat16. Nothing is downloaded; what must be there is the packages.
+On a machine with a GPU: --device gpu --dtype bfloat16 --together. Nothing is downloaded: what must be there is this
+checkout and the packages numpy, crc32c, tqdm, keras 3, safetensors, jax, torch, transformers, as far as they are to be
+measured; of the GPU's operations a second the table has the share that is used (MFU). There bfloat16 is the policy
+mixed_bfloat16 of ours and KerasHub, and of transformers bfloat16 weights, or autocast to train; float32 is without
+TF32. transformers uses PyTorch's scaled_dot_product_attention, which picks its flash kernel by itself.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -31,7 +35,7 @@ import numpy as np
 from benchmarks import tables
 from benchmarks.contenders import CONTENDERS, missing
 from benchmarks.process import Failed, Process
-from benchmarks.work import SHAPES, SIZES, TASKS, batch, config_of, operations, parse_shape, weight_bytes
+from benchmarks.work import SHAPES, SIZES, TASKS, batch, config_of, operations, parse_shape, peak_of, weight_bytes
 
 SCRIPTS = {'tokenize': 'tokenizing', 'corpus': 'corpus', 'decode': 'decoding'}
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'results')
@@ -58,6 +62,8 @@ def parse(words):
     parser.add_argument('--seconds', type=float, default=1.0, help='at least so long is a round; 1')
     parser.add_argument('--python', action='append', default=[], metavar='NAME=PATH',
                         help='the interpreter of a contender, if it is not this one')
+    parser.add_argument('--together', action='store_true', help='start them at the same time, which is over sooner; '
+                        'what is said of the first step is then of little meaning')
     parser.add_argument('--output', default=RESULTS, metavar='DIRECTORY', help='of the results; benchmarks/results')
     parser.add_argument('--quick', action='store_true', help='the smallest of everything, to see whether it runs')
     args = parser.parse_args(words)
@@ -65,7 +71,7 @@ def parse(words):
         args.size, args.shapes, args.rounds, args.seconds = 'tiny', args.shapes or ['2x16'], 1, 0.0
     try:
         args.shapes = [parse_shape(shape) if shape else None for shape in (
-            SHAPES['load'] if args.task == 'load' else args.shapes or SHAPES.get(args.task, ()))]
+            ('',) if args.task == 'load' else args.shapes or SHAPES[args.device].get(args.task, ()))]
         args.cores = None if args.cores == 'all' or args.device == 'gpu' else first_cores(int(args.cores))
         args.python = dict(pair.split('=', 1) for pair in args.python)
         if args.rounds < 1:
@@ -132,11 +138,15 @@ def start(args, contenders, directory, config, shape):
     job = {'task': args.task, 'config': config, 'directory': directory, 'shape': shape, 'padded': args.padded,
            'dtype': args.dtype, 'device': args.device}
     running = []
-    for contender in contenders:
+    processes = (Process(contender, job, args.cores, args.python.get(contender.name, sys.executable))
+                 for contender in contenders)  # one is started when that before it is ready
+    for process in list(processes) if args.together else processes:
         try:
-            running.append(Process(contender, job, args.cores, args.python.get(contender.name, sys.executable)))
+            process.ready()
+            running.append(process)
         except Failed as error:
-            print('%s is left out: %s' % (contender.name, error))
+            print('%s is left out: %s' % (process.contender.name, error))
+            process.end()
     compare(args, running, shape)
     return running
 
@@ -158,19 +168,31 @@ def compare(args, running, shape):
 
 
 def measure(args, running):
-    """Lets all work in turn: one time, which is not counted, then in rounds of at least `args.seconds`."""
-    times = {}
+    """Lets all work in turn: one time, which is not counted, then in rounds of at least `args.seconds`.
+
+    Who ends meanwhile, for lack of memory say, is taken out of `running`.
+    """
+    times = {process: 1 for process in running}
+    for number in range(1 + args.rounds):
+        for process in list(running):
+            try:
+                process.run(times[process])
+            except Failed as error:
+                print('%s is left out: %s' % (process.contender.name, error))
+                running.remove(process)
+                process.end()
+        if number == 0 and args.task != 'load':
+            times.update((process, max(1, int(np.ceil(args.seconds / max(process.rounds[0]['seconds'], 1e-6)))))
+                         for process in running)
     for process in running:
-        process.run(1)
-        seconds = process.rounds.pop()['seconds']
-        times[process] = max(1, int(np.ceil(args.seconds / max(seconds, 1e-6)))) if args.task != 'load' else 1
-    for _ in range(args.rounds):
-        for process in running:
-            process.run(times[process])
+        del process.rounds[0]
 
 
-def hardware():
-    """One line of what this machine is."""
+def hardware(device):
+    """One line of what this machine is, or what its GPU is."""
+    if device == 'gpu':
+        names = subprocess.check_output(['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'])
+        return names.decode('ascii').splitlines()[0]
     with open('/proc/cpuinfo') as stream:
         names = [line.split(':', 1)[1].strip() for line in stream if line.startswith('model name')]
     return '%s, %d cores' % (names[0] if names else platform.machine(), len(names) or os.cpu_count())
@@ -181,6 +203,8 @@ def result_of(args, process, config, shape):
     seconds = [one['seconds'] for one in process.rounds]
     median = float(np.median(seconds))
     count = operations(args.task, config, shape) if shape else None
+    machine = hardware(args.device)
+    peak = peak_of(machine) if args.dtype == 'bfloat16' else None
     return dict(process.first, task=args.task, contender=process.contender.name, title=process.contender.title,
                 size=args.size, shape='%dx%d' % tuple(shape) if shape else '', padded=args.padded, dtype=args.dtype,
                 device=args.device, cores=len(args.cores) if args.cores else 'all', rounds=seconds, median=median,
@@ -188,7 +212,8 @@ def result_of(args, process, config, shape):
                 cpu_median=float(np.median([one['cpu_seconds'] for one in process.rounds])),
                 quartiles=np.percentile(seconds, [25, 75]).tolist(),
                 gflops=count / median / 1e9 if count else None,
-                hardware=hardware(), date=time.strftime('%Y-%m-%d'))
+                mfu=count / median / peak if count and peak else None,
+                hardware=machine, date=time.strftime('%Y-%m-%d'))
 
 
 def run(args):

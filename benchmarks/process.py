@@ -8,6 +8,7 @@ line "N" that it reads, how long N more times took; it ends with its input.
 """
 from __future__ import absolute_import, division, print_function
 
+import contextlib
 import json
 import os
 import subprocess
@@ -34,6 +35,16 @@ def memory(pid='self'):
     """RssAnon of a process, in bytes: what it has for itself, files that are mapped not among it."""
     with open('/proc/%s/status' % pid) as stream:
         return next(int(line.split()[1]) * 1024 for line in stream if line.startswith('RssAnon'))
+
+
+def device_peak():
+    """The most bytes of a GPU that the engine of this process had for arrays; None without one."""
+    found = []
+    if 'torch' in sys.modules and sys.modules['torch'].cuda.is_available():
+        found.append(sys.modules['torch'].cuda.max_memory_allocated())
+    if 'jax' in sys.modules:
+        found.append((sys.modules['jax'].devices()[0].memory_stats() or {}).get('peak_bytes_in_use', 0))
+    return max(found + [0]) or None
 
 
 class Peak(threading.Thread):
@@ -65,22 +76,23 @@ class Process(object):
         python: path of the interpreter that it runs in.
 
     Attributes:
-        first: dict: seconds, cpu_seconds, made_seconds, made_cpu_seconds, peak, memory, versions, difference.
+        first: dict, see `ready`: seconds, cpu_seconds, made_seconds, made_cpu_seconds, peak, memory, device_peak,
+            versions, difference.
         rounds: list of dicts: seconds and cpu_seconds of one time, means over a round.
-
-    Raises:
-        Failed: it ended.
     """
 
     def __init__(self, contender, job, cores=None, python=sys.executable):
-        self.contender, self.job, self.rounds = contender, job, []
+        self.contender, self.job, self.first, self.rounds = contender, job, None, []
         self.log = tempfile.TemporaryFile()
         path = os.path.join(job['directory'], contender.name + '.json')
         with open(path, 'w') as stream:
             json.dump(job, stream)
-        environment = dict(os.environ, PYTHONPATH=ROOT, **contender.environment)
+        environment = dict(os.environ, JAX_TRACEBACK_FILTERING='off', **contender.environment)
+        environment['PYTHONPATH'] = os.pathsep.join(filter(None, [ROOT, os.environ.get('PYTHONPATH')]))
         if job['device'] == 'cpu':  # where there is a GPU, JAX and PyTorch would take it unasked
             environment.update(CUDA_VISIBLE_DEVICES='', JAX_PLATFORMS='cpu')
+        else:  # JAX would take three quarters of the memory, and round float32 to TF32, which PyTorch does not
+            environment.update(XLA_PYTHON_CLIENT_PREALLOCATE='false', JAX_DEFAULT_MATMUL_PRECISION='highest')
         if cores is not None:
             environment.update((name, str(len(cores))) for name in THREADS)
         reading, writing = os.pipe()
@@ -90,6 +102,9 @@ class Process(object):
             preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
         os.close(writing)
         self.answers = os.fdopen(reading)
+
+    def ready(self):
+        """Waits until the model is made and has done its work once; Failed if it ended."""
         self.first = self._answer()
 
     def _answer(self):
@@ -98,13 +113,14 @@ class Process(object):
             self.process.wait()
             self.log.seek(0)
             said = self.log.read().decode('utf-8', 'replace').strip().splitlines() or ['nothing']
-            raise Failed('%s ended with %d and said: %s' % (self.contender.name, self.process.returncode, said[-1]))
+            raise Failed('it ended with %d and said: %s' % (self.process.returncode, ' | '.join(said[-3:])))
         return json.loads(line)
 
     def run(self, times):
-        """Does the work so many times."""
-        self.process.stdin.write(b'%d\n' % times)
-        self.process.stdin.flush()
+        """Does the work so many times; Failed if it ended."""
+        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
+            self.process.stdin.write(b'%d\n' % times)
+            self.process.stdin.flush()
         self.rounds.append(self._answer())
 
     def output(self):
@@ -114,7 +130,8 @@ class Process(object):
 
     def end(self):
         """Has it end."""
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
         self.answers.close()
         self.log.close()
@@ -151,7 +168,8 @@ def main(name, path, pipe):
         if output is not None:
             np.save(os.path.join(job['directory'], name + '.npy'), output())
         say(dict(first, made_seconds=made['seconds'], made_cpu_seconds=made['cpu_seconds'],
-                 peak=peak.stop() - before, memory=memory() - before, versions=describe(contender)))
+                 peak=peak.stop() - before, memory=memory() - before, versions=describe(contender),
+                 device_peak=device_peak() if job['device'] == 'gpu' else None))
         for line in sys.stdin:
             timer = Timer()
             for _ in range(int(line)):

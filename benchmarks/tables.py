@@ -46,14 +46,15 @@ def table(run, found):
         {1: 'one core'}.get(run['cores'], '%s cores' % run['cores']) if run['device'] == 'cpu' else run['device'],
         run['hardware'], max(line['date'] for line in found.values()))
     yield ''
-    unit = 'seconds' if run['task'] == 'load' else 'GFLOP/s'
+    unit = 'seconds' if run['task'] == 'load' else 'GFLOP/s' if run['device'] == 'cpu' else 'TFLOP/s (MFU)'
     yield '| | %s | first, CPU s | GB |' % ' | '.join('%s %s' % (shape, unit) for shape in shapes)
     yield '|---' * (len(shapes) + 3) + '|'
     for name in names:
         lines = [found[name, shape] for shape in shapes if (name, shape) in found]
         yield '| %s | %s | %.1f | %.2f |' % (
             lines[0]['title'], ' | '.join(cell(found.get((name, shape)), run) for shape in shapes),
-            max(first_cpu(line) for line in lines), max(line['peak'] for line in lines) / 1e9)
+            max(first_cpu(line) for line in lines),
+            max(line.get('device_peak') or line['peak'] for line in lines) / 1e9)
     yield ''
 
 
@@ -63,12 +64,14 @@ def first_cpu(line):
 
 
 def cell(line, run):
-    """A figure, and how far it is apart between the quartiles, in per cent of it."""
+    """A figure, how far it is apart between the quartiles, in per cent of it, and the share of a GPU's peak."""
     if line is None:
         return ''
-    figure = '%.2f' % line['median'] if run['task'] == 'load' else '%.0f' % line['gflops']
+    figure = '%.2f' % line['median'] if run['task'] == 'load' else '%.0f' % (
+        line['gflops'] / (1 if run['device'] == 'cpu' else 1000))
     low, high = line['quartiles']
-    return '%s ± %.0f%%' % (figure, 50 * (high - low) / line['median'])
+    share = ' (%.0f%%)' % (100 * line['mfu']) if line.get('mfu') else ''
+    return '%s ± %.0f%%%s' % (figure, 50 * (high - low) / line['median'], share)
 
 
 def draw(run, found, path):

@@ -10,7 +10,7 @@ import collections
 import numpy as np
 
 __all__ = ['SHAPES', 'SIZES', 'TASKS', 'batch', 'config_of', 'forward_operations', 'operations', 'parse_shape',
-           'products', 'weight_bytes']
+           'peak_of', 'products', 'weight_bytes']
 
 TASKS = collections.OrderedDict([
     ('forward', 'the hidden states of a batch'),
@@ -19,7 +19,10 @@ TASKS = collections.OrderedDict([
 ])
 # blocks and hidden units of google-research/bert's releases
 SIZES = collections.OrderedDict([('tiny', (2, 128)), ('mini', (4, 256)), ('base', (12, 768)), ('large', (24, 1024))])
-SHAPES = {'forward': ('8x128', '4x512', '1x128'), 'train': ('8x128',), 'load': ('',)}
+SHAPES = {'cpu': {'forward': ('8x128', '4x512', '1x128'), 'train': ('8x128',), 'load': ('',)},
+          'gpu': {'forward': ('64x128', '32x512', '8x512'), 'train': ('64x128', '16x512'), 'load': ('',)}}
+# operations a second of bfloat16 products, without sparsity, by NVIDIA's data sheets; the first name that fits
+PEAKS = (('H100 PCIe', 756e12), ('H100 NVL', 835e12), ('H100', 989.4e12), ('H200', 989.4e12), ('A100', 312e12))
 
 
 def config_of(size):
@@ -29,6 +32,11 @@ def config_of(size):
             'num_attention_heads': hidden // 64, 'intermediate_size': 4 * hidden, 'max_position_embeddings': 512,
             'type_vocab_size': 2, 'hidden_act': 'gelu_new', 'hidden_dropout_prob': 0.0,
             'attention_probs_dropout_prob': 0.0, 'initializer_range': 0.02}
+
+
+def peak_of(hardware):
+    """What the GPU that a line names can do, operations a second in bfloat16; None if it is not known here."""
+    return next((peak for name, peak in PEAKS if name in hardware), None)
 
 
 def parse_shape(text):

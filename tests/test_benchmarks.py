@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import tables
-from benchmarks.work import batch, config_of, forward_operations, operations, parse_shape, weight_bytes
+from benchmarks.work import batch, config_of, forward_operations, operations, parse_shape, peak_of, weight_bytes
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENGINE = os.environ.get('KERAS_BACKEND', 'jax')
@@ -62,9 +62,18 @@ def test_the_table_has_the_newest_of_what_is_comparable():
     assert 'another' in second and u'| B | 100 ± 10% |' in second
 
 
+def test_the_table_of_a_gpu():
+    """In TFLOP/s, with the share of what the GPU can do, and its memory, not that of the process."""
+    found = tables.markdown([line('a', '4x16', 0.01, device='gpu', gflops=494700.0, mfu=0.5, device_peak=2e9)])
+    assert u'| | 4x16 TFLOP/s (MFU) |' in found and u'| A | 495 ± 10% (50%) | 3.5 | 2.00 |' in found
+    assert peak_of('NVIDIA H100 80GB HBM3') == peak_of('NVIDIA H200') == 989.4e12
+    assert peak_of('NVIDIA H100 PCIe') == 756e12 and peak_of('AMD EPYC, 2 cores') is None
+
+
 if sys.version_info >= (3, 9):
     from benchmarks import __main__ as command
     from benchmarks.contenders import CONTENDERS, missing
+    from benchmarks.process import Failed
 
     @pytest.mark.parametrize('words', ['forward --shapes 8', 'forward --cores 0', 'train --rounds 0',
                                        'forward --peers x'])
@@ -112,6 +121,34 @@ if sys.version_info >= (3, 9):
         with pytest.raises(SystemExit, match='transformers computes something else than ours-jax'):
             command.compare(args, [Fake('ours-jax', np.zeros((2, 8, 3), 'float32'), str(tmp_path)),
                                    Fake('transformers', wrong, str(tmp_path))], (2, 8))
+
+    class Ending(object):
+        """A process that ends when it has worked so many times."""
+
+        def __init__(self, name, times):
+            self.contender, self.times, self.rounds, self.ended = CONTENDERS[name], times, [], False
+
+        def run(self, times):
+            if not self.times:
+                raise Failed('it ended')
+            self.times -= 1
+            self.rounds.append({'seconds': 0.5})
+
+        def end(self):
+            self.ended = True
+
+    def test_who_ends_meanwhile_is_left_out(capsys):
+        """Out of memory, say; the others are measured nevertheless, without the first time, which is not counted."""
+        running = [Ending('ours-jax', 9), Ending('transformers', 2)]
+        lasting, ending = running
+        command.measure(command.parse(['train', '--rounds', '3']), running)
+        assert running == [lasting] and len(lasting.rounds) == 3 and ending.ended and not lasting.ended
+        assert 'transformers is left out: it ended' in capsys.readouterr().out
+
+    @pytest.mark.parametrize('device, expected', [('cpu', (8, 128)), ('gpu', (64, 128))])
+    def test_a_gpu_is_given_more(device, expected):
+        """Batches that fill it."""
+        assert command.parse(['train', '--device', device]).shapes[0] == expected
 
     @pytest.mark.slow
     @pytest.mark.parametrize('task', ['forward', 'load'])
