@@ -21,9 +21,9 @@ from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
            'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe',
-           'dtype_name', 'fold', 'full_precision_dtype', 'gather', 'gelu', 'get_gelu', 'get_values', 'group',
-           'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed', 'register',
-           'register_mask_operations', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
+           'dtype_name', 'fold', 'full_precision_dtype', 'fused_attention', 'gather', 'gelu', 'get_gelu',
+           'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed',
+           'register', 'register_mask_operations', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
            'with_loss',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
@@ -161,6 +161,24 @@ class Keras3(object):
         # adding is what sums rows that are there twice
         return kops.add(kops.zeros_like(like), gradient) if _ON_TENSORFLOW else gradient
 
+    def fused_attention(self, query, key, value, mask):
+        """Attention by a kernel that keeps no probabilities, on GPUs and in half precision.
+
+        Args:
+            query: float tensor [B, N, F, H], not scaled yet. key, value: float tensors [B, N, T, H].
+            mask: boolean tensor [B, F or 1, T].
+
+        Returns:
+            float tensor [B, F, N, H]; None where there is no such kernel, or it is not for these.
+        """
+        if self.dtype_name(query) not in ('float16', 'bfloat16'):  # cuDNN's is for these alone
+            return None
+        if keras.backend.backend() == 'torch' and query.device.type == 'cuda':
+            return _torch_attention(query, key, value, mask)
+        if keras.backend.backend() == 'jax' and _jax_has_kernel(query, key):
+            return _jax_attention(query, key, value, mask)
+        return None
+
     def compiled(self, model):
         """A function from a list of arrays to the outputs of a model, by its current weights, as quick as there is one.
 
@@ -254,6 +272,9 @@ class Keras2(object):
             gradient = tf.IndexedSlices(gradient, indices, tf.shape(like))
         return tf.convert_to_tensor(gradient)
 
+    def fused_attention(self, query, key, value, mask):
+        return None
+
     def compiled(self, model):
         return model.predict_on_batch
 
@@ -298,7 +319,32 @@ register_mask_operations = _seam.register_mask_operations
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled
-add_loss, fold, with_loss = _seam.add_loss, _seam.fold, _seam.with_loss
+add_loss, fold, with_loss, fused_attention = _seam.add_loss, _seam.fold, _seam.with_loss, _seam.fused_attention
+
+
+def _torch_attention(query, key, value, mask):
+    """PyTorch's, by the kernel that it thinks best."""
+    import torch
+    # finite: of a row that sees nothing some kernels make NaN
+    bias = torch.where(mask[:, None], 0.0, torch.finfo(query.dtype).min).to(query.dtype)
+    shape = (query.shape[0], query.shape[1], query.shape[2], key.shape[2])
+    context = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.expand(shape))
+    return context.transpose(1, 2)
+
+
+def _jax_attention(query, key, value, mask, implementation='cudnn'):
+    """JAX's, which wants heads after tokens."""
+    import jax
+    query, key, value = [kops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value)]
+    return jax.nn.dot_product_attention(query, key, value, mask=kops.expand_dims(mask, 1),
+                                        implementation=implementation)
+
+
+def _jax_has_kernel(query, key):
+    """Whether cuDNN takes these: heads of a multiple of 8, and with a mask, for the gradient, an even length."""
+    import jax
+    size, lengths = query.shape[3], (query.shape[2], key.shape[2])
+    return jax.default_backend() == 'gpu' and size % 8 == 0 and size <= 128 and not any(n % 2 for n in lengths)
 
 
 def _aligned_zeros(shape, dtype):

@@ -449,14 +449,27 @@ class BertSelfAttention(BertLayer):
         return [y, attention] if self.return_attention else y
 
     def attend(self, query, key, value, mask, more=(), training=None):
-        """What `queries_keys_values` returns -> (the layer's output [B, F, D], the probabilities [B, N, F, T])."""
-        probabilities = attention = self.attention_probabilities(query, key, mask, *more)  # [B, N, F, T]
-        if self.dropout is not None:
-            probabilities = self.dropout(probabilities, training=training)
-        context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, F, H]
-        context = kops.transpose(context, (0, 2, 1, 3))  # [B, F, N, H]
+        """What `queries_keys_values` returns -> (the layer's output [B, F, D], the probabilities [B, N, F, T]).
+
+        The probabilities are None where a kernel of the engine computes the output without them.
+        """
+        context = attention = None
+        if self.is_plain(more, training):
+            context = backend.fused_attention(query, key, value, mask)  # [B, F, N, H]
+        if context is None:
+            probabilities = attention = self.attention_probabilities(query, key, mask, *more)  # [B, N, F, T]
+            if self.dropout is not None:
+                probabilities = self.dropout(probabilities, training=training)
+            context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, F, H]
+            context = kops.transpose(context, (0, 2, 1, 3))  # [B, F, N, H]
         context = kops.reshape(context, (-1, kops.shape(context)[1], int(self.output_kernel.shape[0])))
         return self.project(context, self.output_kernel, self.output_bias), attention
+
+    def is_plain(self, more, training):
+        """Whether it is softmax(query key^T / sqrt(H)) value and no more, whose probabilities nobody looks at."""
+        inherited = all(getattr(type(self), name) == getattr(BertSelfAttention, name)
+                        for name in ('scores', 'attention_probabilities'))
+        return inherited and not self.return_attention and (self.dropout is None or training is False)
 
     def queries_keys_values(self, x, mask, *more):
         """x [B, F, D] -> (queries [B, N, F, H], keys and values [B, N, T, H], the mask [B, F or 1, T] of the keys)."""

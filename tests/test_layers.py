@@ -100,6 +100,65 @@ def test_a_masked_key_gets_exactly_nothing():
     np.testing.assert_array_equal(model.predict([STATES, MASK])[real], model.predict([other, MASK])[real])
 
 
+class OwnScores(layers.BertSelfAttention):
+    """Attention that somebody changed."""
+
+    def scores(self, query, key, *more):
+        return -super(OwnScores, self).scores(query, key, *more)
+
+
+@pytest.mark.parametrize('cls, arguments, training, expected', [
+    (layers.BertSelfAttention, {}, True, True),
+    (layers.BertSelfAttention, {'dropout_rate': 0.5}, False, True),
+    (layers.BertSelfAttention, {'dropout_rate': 0.5}, True, False),
+    (layers.BertSelfAttention, {'return_attention': True}, False, False),
+    (OwnScores, {}, False, False)])
+def test_when_a_kernel_of_the_engine_may_do(cls, arguments, training, expected):
+    """Not where somebody sees the probabilities or changes them."""
+    assert cls(num_attention_heads=3, **arguments).is_plain((), training) == expected
+
+
+def test_what_a_kernel_computes_is_used(monkeypatch):
+    """A kernel by which every token sees itself alone: what is left are the maps of values and of the output."""
+    monkeypatch.setattr(backend, 'fused_attention',
+                        lambda query, key, value, mask: backend.kops.transpose(value, (0, 2, 1, 3)))
+    inputs = [keras.layers.Input(shape=(LENGTH, HIDDEN)), keras.layers.Input(shape=(1, LENGTH), dtype='bool')]
+    model = keras.models.Model(inputs, layers.BertSelfAttention(num_attention_heads=3)(inputs))
+    weights = [np.random.RandomState(1).standard_normal(w.shape) for w in model.get_weights()]
+    model.set_weights(weights)
+    expected = np.dot(np.dot(STATES, weights[4]) + weights[5], weights[6]) + weights[7]
+    assert np.abs(model.predict([STATES, MASK]) - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+if keras.backend.backend() in ('jax', 'torch'):
+    @pytest.mark.parametrize('name', ['padding', 'any'])
+    def test_the_kernel_of_the_engine(name):
+        """It is the formula, on a CPU by the engine's own code; and it gives numbers where a query sees nothing."""
+        random = np.random.RandomState(2)
+        query, key, value = [random.standard_normal((3, 2, LENGTH, 8)).astype('float32') for _ in range(3)]
+        mask = MASK.copy() if name == 'padding' else random.uniform(size=(3, LENGTH, LENGTH)) < 0.5
+        mask[2, 0] = False
+        scores = np.where(mask[:, None], np.matmul(query, key.transpose(0, 1, 3, 2)) / np.sqrt(8), -1e30)
+        expected = np.matmul(reference.softmax(scores.astype('float64')), value).transpose(0, 2, 1, 3)
+        tensors = [backend.kops.convert_to_tensor(array) for array in (query, key, value, mask)]
+        if keras.backend.backend() == 'jax':
+            found = backend._jax_attention(*tensors, implementation='xla')
+        else:
+            found = backend._torch_attention(*tensors)
+        assert np.abs(backend.kops.convert_to_numpy(found) - expected).max() < 1e-5
+        assert backend.fused_attention(*tensors) is None  # on a CPU, and in float32
+
+if keras.backend.backend() == 'jax':
+    @pytest.mark.parametrize('shape, expected', [((1, 2, 6, 64), True), ((1, 2, 7, 64), False),
+                                                 ((1, 2, 6, 12), False), ((1, 2, 6, 136), False)])
+    def test_what_cudnn_takes(shape, expected, monkeypatch):
+        """Heads of a multiple of 8 up to 128, even lengths; and only on a GPU."""
+        import jax
+        assert not backend._jax_has_kernel(np.zeros(shape), np.zeros(shape))
+        monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+        assert backend._jax_has_kernel(np.zeros(shape), np.zeros(shape)) == expected
+
+
 def test_heads_that_do_not_divide_the_width():
     """A hidden size that is no multiple of the heads is an error with both numbers."""
     with pytest.raises(ValueError, match='hidden_size 12 is not a multiple of num_attention_heads 5'):

@@ -10,7 +10,7 @@ from bert4keras.backend import keras
 from bert4keras.errors import CheckpointError
 from bert4keras.pretraining import training
 from bert4keras.pretraining.feeding import evaluation_batches
-from bert4keras.pretraining.model import BertSeededDropout, initial_variables
+from bert4keras.pretraining.model import BertSeededAttention, BertSeededDropout, initial_variables
 from bert4keras.pretraining.reader import Batches
 from bert4keras.pretraining.training import Training
 from tests.helpers.pretraining import BATCH, CHANGES, make_folder, settings, without_dropout
@@ -152,3 +152,9 @@ def test_the_learning_rate(folder):
     rates = np.interp(range(8), *zip(*points))
     np.testing.assert_allclose(rates, [1 / 3., 2 / 3., 1, 5 / 6., 4 / 6., 3 / 6., 2 / 6., 1 / 6.])
     assert training.schedule(settings(folder, steps=8, warmup=0))[0] == [0, 1.0]
+
+
+def test_a_kernel_of_the_engine_has_no_dropout_of_ours():
+    """Attention that drops probabilities is written out; without chance it may be the engine's."""
+    attention = BertSeededAttention(2, dropout_rate=0.3)
+    assert attention.is_plain((), True) and not attention.is_plain(('chance',), True)

@@ -100,6 +100,9 @@ class BertSeededAttention(BertSelfAttention):
         super(BertSeededAttention, self).__init__(num_attention_heads, **kwargs)  # without Keras' own dropout
         self.dropout_rate = dropout_rate
 
+    def is_plain(self, more, training):
+        return not more
+
     def attention_probabilities(self, query, key, mask, *chance):
         probabilities = super(BertSeededAttention, self).attention_probabilities(query, key, mask)
         return dropped(probabilities, chance[0], self.dropout_rate) if chance else probabilities
