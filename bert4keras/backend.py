@@ -20,11 +20,11 @@ from bert4keras.early.backend import (
 from bert4keras.which_keras import ENGINES, import_keras, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
-           'after', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense', 'describe',
-           'dtype_name', 'fold', 'full_precision_dtype', 'fused_attention', 'gather', 'gelu', 'get_gelu',
-           'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras', 'kops', 'recomputed',
-           'register', 'register_mask_operations', 'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype',
-           'with_loss',
+           'after', 'check_export', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
+           'describe', 'dtype_name', 'export', 'fold', 'full_precision_dtype', 'fused_attention', 'gather',
+           'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
+           'kops', 'recomputed', 'register', 'register_mask_operations', 'set_gelu', 'set_values',
+           'untouched_zeros', 'variable_dtype', 'with_loss',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
            'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',
@@ -93,6 +93,11 @@ else:
 
 
 # ------------------------------------------------------------------ the differences
+
+# (what `model.export` of Keras 3 writes, the engine): the packages that it needs for it
+EXPORTERS = {('onnx', 'torch'): ('onnx', 'onnxscript'), ('onnx', 'tensorflow'): ('tf2onnx',),
+             ('saved-model', 'tensorflow'): (), ('saved-model', 'jax'): ('tensorflow',)}
+
 
 class Keras3(object):
     """Keras 3, on any engine. `Keras2` has the same methods."""
@@ -227,6 +232,24 @@ class Keras3(object):
             operation = type(tensor._keras_history.operation)
             keras.utils.get_custom_objects()[operation.__name__] = operation
 
+    def check_export(self, kind):
+        """An error that says what to do, unless this engine exports 'onnx' or 'saved-model'."""
+        engine = keras.backend.backend()
+        if (kind, engine) not in EXPORTERS:
+            raise ValueError('Keras 3 on %s does not export %s here; set KERAS_BACKEND=%s' % (
+                engine, kind, ' or '.join(sorted(other for name, other in EXPORTERS if name == kind))))
+        missing = [name for name in EXPORTERS[kind, engine] if not is_installed(name)]
+        if missing:
+            raise ImportError('on %s an export to %s needs %s: pip install %s'
+                              % (engine, kind, ' and '.join(missing), ' '.join(missing)))
+
+    def export(self, model, path, kind, positions):
+        """Writes a model of one input, int [B, T], that has run once: of any B, and any T up to `positions`."""
+        more = {} if keras.backend.backend() != 'jax' else {'jax2tf_kwargs': {
+            'polymorphic_shapes': ['(batch, length)'], 'with_gradient': False,
+            'polymorphic_constraints': ['length <= %d' % positions]}}
+        model.export(path, format={'onnx': 'onnx', 'saved-model': 'tf_saved_model'}[kind], verbose=False, **more)
+
     def describe(self):
         """One line for people: which Keras runs on which engine, with their versions."""
         engine = keras.backend.backend()
@@ -298,6 +321,13 @@ class Keras2(object):
     def register_mask_operations(self):
         pass
 
+    def check_export(self, kind):
+        raise ValueError('an export to %s needs Keras 3, on %s; this is %s' % (
+            kind, ' or '.join(sorted(engine for name, engine in EXPORTERS if name == kind)), self.describe()))
+
+    def export(self, model, path, kind, positions):
+        self.check_export(kind)
+
     def describe(self):
         name = 'Keras %s' % keras.__version__ if keras.__name__ == 'keras' else 'tf.keras'
         return '%s on tensorflow %s' % (name, tf.__version__)
@@ -320,6 +350,7 @@ variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouc
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense
 in_batch, is_asked_by_fit, compiled = _seam.in_batch, _seam.is_asked_by_fit, _seam.compiled
 add_loss, fold, with_loss, fused_attention = _seam.add_loss, _seam.fold, _seam.with_loss, _seam.fused_attention
+check_export, export = _seam.check_export, _seam.export
 
 
 def _torch_attention(query, key, value, mask):

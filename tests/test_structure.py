@@ -27,6 +27,7 @@ ORDER = (
     ('bert',),
     ('stepping',),
     ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'pretraining', 'snippets', 'verify'),
+    ('serving',),
     ('embedding_commands',),
     ('cli',),
 )

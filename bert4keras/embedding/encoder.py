@@ -81,9 +81,12 @@ class Embedder(object):
         poolings: tuple of names in POOLINGS.
         prompts, default_prompt: {name: text}, and the name of the one that is used unasked, or None.
         max_length: int, the number of tokens that texts are cut to; None where a longer text is an error.
+        positions: int, the most tokens that a text can have.
         dimensions: int, how many numbers a vector has unasked.
         similarity_name: 'cosine', 'dot', 'euclidean' or 'manhattan'.
         tokens: int, how many tokens it has computed, padding left out.
+        release: `release.directory.Release`, its files.
+        lowercase: whether texts are lower-cased, whatever the tokenizer's files say.
 
     Raises:
         ConfigError, CheckpointError, VocabularyError (ValueErrors): a file is missing or wrong, or asks for what is
@@ -97,12 +100,13 @@ class Embedder(object):
         if says.says and self.poolings != says.poolings:
             logger.warning('%s: pooling by %s, as asked; the directory says %s', says.path, '+'.join(self.poolings),
                            '+'.join(says.poolings))
-        self.path, self._says = says.path, says
+        self.path, self._says, self.release, self.lowercase = says.path, says, says.release, says.lowercase
         self.prompts, self.default_prompt = dict(says.prompts), says.default_prompt
         self.similarity_name = says.similarity
         self.dimensions = min(says.dimensions or self._width, self._width)
         self.model, self.tokenizer = load_model(says.release, says.lowercase)
         self.max_length = length_limit(says, self) if says.says else None
+        self.positions = positions_of(_layers_of(self.model))
         self.tokens = 0
 
     def encode(self, texts, prompt_name=None, prompt=None, dimensions=None, normalized=False, batch_size=32,
@@ -125,21 +129,34 @@ class Embedder(object):
         Raises:
             TextError (a ValueError): see `embed`. ValueError: an argument out of range, or an unknown prompt.
         """
+        self.steps(normalized, dimensions)  # an error, before the work
+        max_length = self.max_length if max_length is None else max_length
+        prompt = self.find_prompt(prompt_name, prompt)
+        vectors = _pooled(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
+                          self.skipped(prompt, max_length), self._count, on_cut)
+        for step in self.steps(normalized, dimensions):
+            vectors = vectors[:, :step] if isinstance(step, int) else step(vectors)
+        return np.ascontiguousarray(vectors)
+
+    def steps(self, normalized=False, dimensions=None):
+        """What pooled vectors go through, a list: a `Dense`, `normalize`, or the int of how many numbers are kept.
+
+        Args:
+            normalized, dimensions: see `encode`, also for what is raised.
+        """
         if dimensions is not None and not 1 <= dimensions <= self._width:
             raise ValueError('dimensions must be from 1 to %d, what %s has; not %r'
                              % (self._width, self.path, dimensions))
-        max_length = self.max_length if max_length is None else max_length
-        prompt = self.find_prompt(prompt_name, prompt)
-        skipped = 0
-        if prompt and not self._says.include_prompt:
-            skipped = len(self.tokenizer.encode(prompt, max_length=max_length)[0]) - 1  # [SEP] is none of it
-        vectors = _pooled(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
-                          skipped, self._count, on_cut)
-        for module in self._says.modules:
-            vectors = module(vectors)
-        again = dimensions is not None and self._says.modules[-1:] == (normalize,)
-        vectors = vectors[:, :dimensions or self.dimensions]
-        return np.ascontiguousarray(normalize(vectors) if normalized or again else vectors)
+        modules = list(self._says.modules)
+        kept = int(dimensions or self.dimensions)
+        again = normalized or dimensions is not None and modules[-1:] == [normalize]
+        return modules + [kept] * (kept < self._width) + [normalize] * bool(again)
+
+    def skipped(self, prompt, max_length=None):
+        """How many tokens of texts with this prompt are not pooled."""
+        if not prompt or self._says.include_prompt:
+            return 0
+        return len(self.tokenizer.encode(prompt, max_length=max_length)[0]) - 1  # [SEP] is none of it
 
     def _count(self, lengths):
         self.tokens += sum(lengths)

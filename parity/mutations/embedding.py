@@ -8,7 +8,12 @@ PAIRS = 'tests/test_cross_encoder.py'
 FILES = 'tests/test_embedding_corpus.py'
 TOKENS = 'tests/test_tokenizer_files.py'
 
+GRAPH = '--slow tests/test_serving.py -k graph'
+
 MUTATIONS = [
+    ('an exported graph pools padding', 'serving.py', 'kops.logical_and(kops.not_equal(token_ids, self.pad_token_id), ',
+     'kops.logical_and(kops.not_equal(token_ids, -1), ', GRAPH),
+    ('an exported graph pools the prompt', 'serving.py', 'positions >= self.skipped)', 'positions >= 0)', GRAPH),
     ('padding is pooled, too', 'pooling.py', '& (positions < lengths)', '& (positions < 10 ** 6)'),
     ('pooled without its last token', 'pooling.py', '& (positions < lengths)', '& (positions < lengths - 1)'),
     ('padding can be the maximum', 'pooling.py', 'np.max(np.where(is_token, hidden, -np.inf), axis=1)',
@@ -16,13 +21,13 @@ MUTATIONS = [
     ('the last token for the first', 'pooling.py', 'hidden[:, skipped]', 'hidden[:, -1]'),
     ('weights of a mean from 0', 'pooling.py', 'positions + 1, 0', 'positions, 0', VECTORS),
     ('the number of tokens for its root', 'pooling.py', 'np.sqrt(counts)', 'counts', VECTORS),
-    ('the prompt is pooled, too', 'encoder.py', "if prompt and not self._says.include_prompt:", 'if False:', VECTORS),
-    ('the prompt is never pooled', 'encoder.py', "if prompt and not self._says.include_prompt:", 'if prompt:', VECTORS),
+    ('the prompt is pooled, too', 'encoder.py', 'if not prompt or self._says.include_prompt:', 'if True:', VECTORS),
+    ('the prompt is never pooled', 'encoder.py', 'if not prompt or self._says.include_prompt:', 'if not prompt:', VECTORS),
     ("the prompt's last token is pooled, too", 'encoder.py', '[0]) - 1  # [SEP]', '[0]) - 2  # [SEP]', VECTORS),
     ('no default prompt', 'encoder.py', 'name = self.default_prompt if name is None else name', 'pass', VECTORS),
-    ('cut, and not of length 1 again', 'encoder.py', 'if normalized or again', 'if normalized', VECTORS),
+    ('cut, and not of length 1 again', 'encoder.py', 'bool(again)', 'bool(normalized)', VECTORS),
     ('truncate_dim ignored', 'encoder.py', 'min(says.dimensions or self._width, self._width)', 'self._width', VECTORS),
-    ('nothing after the pooling', 'encoder.py', 'vectors = module(vectors)', 'pass', VECTORS),
+    ('nothing after the pooling', 'encoder.py', 'else step(vectors)', 'else vectors', VECTORS),
     ('max_seq_length ignored', 'encoder.py', 'says.max_length or encoder', 'encoder', VECTORS),
     ('do_lower_case ignored', 'encoder.py', 'if lowercase and tokenizer._case_sensitive:', 'if False:', VECTORS),
     ('a Dense without its activation', 'dense.py', 'self.activation(np.dot(x, self.kernel) + self.bias)',
