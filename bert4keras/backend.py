@@ -367,8 +367,9 @@ def _jax_attention(query, key, value, mask, implementation='cudnn'):
     """JAX's, which wants heads after tokens."""
     import jax
     query, key, value = [kops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value)]
-    return jax.nn.dot_product_attention(query, key, value, mask=kops.expand_dims(mask, 1),
-                                        implementation=implementation)
+    # cuDNN's wants the mask of each query, though they are alike
+    mask = kops.broadcast_to(mask[:, None], (mask.shape[0], 1, query.shape[1], key.shape[1]))
+    return jax.nn.dot_product_attention(query, key, value, mask=mask, implementation=implementation)
 
 
 def _jax_has_kernel(query, key):
