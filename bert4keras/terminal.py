@@ -186,12 +186,6 @@ class StopRequest(object):
 
     number = None
 
-    @classmethod
-    @contextlib.contextmanager
-    def of_nobody(cls):
-        """A context with one that takes no signal."""
-        yield cls()
-
     def __call__(self):
         return self.number is not None
 

@@ -2,8 +2,10 @@
 """Several devices and several processes train to the weights of one, with unequal numbers of masked tokens."""
 from __future__ import absolute_import, division, print_function
 
+import ctypes
+import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 
@@ -12,14 +14,15 @@ import pytest
 
 import bert4keras
 from bert4keras import backend
-from bert4keras.pretraining.seam import OneDevice, devices
-from tests.helpers.pretraining import make_folder
+from bert4keras.pretraining.seam import LostProcess, OneDevice, devices, exit_code, kept_signals, place_in
+from tests.helpers.pretraining import free_port, make_folder
 
 pytestmark = pytest.mark.slow
 ENGINE = backend.keras.backend.backend()
 IS_TF_KERAS = not backend.IS_KERAS_3 and backend.keras.__name__ != 'keras' and backend.tf.__version__ >= '2'
-CASES = {'jax': [('local', 4, 1), ('machines', 1, 2)], 'torch': [('machines', 1, 2)],
-         'tensorflow': [('local', 2, 1)] if backend.IS_KERAS_3 or IS_TF_KERAS else []}[ENGINE]
+HAS_WORKERS = IS_TF_KERAS and hasattr(backend.tf.distribute, 'MultiWorkerMirroredStrategy')
+CASES = {'jax': [('local', 4, 1), ('machines', 1, 2)], 'torch': [('machines', 1, 2)], 'tensorflow':
+         [('local', 2, 1)] * (backend.IS_KERAS_3 or IS_TF_KERAS) + [('machines', 1, 2)] * HAS_WORKERS}[ENGINE]
 
 # What trains in a fresh process, and writes its weights: for two steps, each in two parts.
 CODE = '''
@@ -31,20 +34,24 @@ if count > 1 and sys.argv[7] == 'tensorflow':
     cpu = tf.config.list_physical_devices('CPU')[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
 import numpy as np
+from bert4keras.pretraining import training as module
 from bert4keras.pretraining.training import Training
 from tests.helpers.pretraining import settings, without_dropout
 training = Training(settings(folder, accumulate=1, distribute=distribute))
 assert training.devices.count() == (1 if distribute == 'none' else max(count, int(sys.argv[8])))
 losses = [training.step(without_dropout(training.feed(step)))['loss'] for step in range(3)]
+if distribute == 'machines':
+    rank = training.devices.rank
+    assert training.devices.processes == 2 and training.devices.of_all(7 + rank) == [7, 8]
+    assert module.check_start(training, 3) == 3
+    try:
+        module.check_start(training, 4 * rank)
+    except ValueError as error:  # in all, and none of them waits
+        assert 'different steps, 0, 4: --output must be one directory' in str(error)
+    else:
+        raise AssertionError('the processes would go on after different steps')
 np.savez(output, losses=losses, **training.bert.get_variables())
 '''
-
-
-def free_port():
-    """The number of a port that is free now."""
-    with socket.socket() as each:
-        each.bind(('localhost', 0))
-        return each.getsockname()[1]
 
 
 def train(folder, name, distribute, count, processes, code=CODE):
@@ -60,6 +67,8 @@ def train(folder, name, distribute, count, processes, code=CODE):
         if distribute == 'machines':
             environment.update(
                 RANK=str(rank), WORLD_SIZE=str(processes), MASTER_ADDR='localhost', MASTER_PORT=str(ports[0]),
+                TF_CONFIG=json.dumps({'cluster': {'worker': ['localhost:%d' % port for port in ports]},
+                                      'task': {'type': 'worker', 'index': rank}}),
                 KERAS_DISTRIBUTION_JOB_ADDRESSES='localhost:%d,localhost:%d' % tuple(ports),
                 KERAS_DISTRIBUTION_NUM_PROCESSES=str(processes), KERAS_DISTRIBUTION_PROCESS_ID=str(rank))
         outputs.append(str(folder / ('%s-%d.npz' % (name, rank))))
@@ -90,26 +99,6 @@ def test_as_on_one_device(tmp_path):
                     np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
 
 
-CODE_OF_ALL = CODE[:CODE.index('training = ')] + '''
-from bert4keras.pretraining import training
-class Process(object):
-    devices = training.devices('machines')
-assert Process.devices.processes == 2
-assert Process.devices.of_all(7 + Process.devices.rank) == [7, 8]
-assert training.check_start(Process, 3) == 3
-try:
-    training.check_start(Process, 4 * Process.devices.rank)
-except ValueError as error:
-    np.savez(output, message=str(error))
-'''
-
-
-if ('machines', 1, 2) in CASES:
-    def test_processes_that_would_go_on_after_different_steps(tmp_path):
-        """Such as one that does not see the directory of the checkpoints: an error in all, and none of them waits."""
-        for found in train(tmp_path, 'different', 'machines', 1, 2, CODE_OF_ALL):
-            assert 'different steps, 0, 4: --output must be one directory' in str(found['message'])
-
 
 def test_what_cannot_be_is_said(monkeypatch):
     """The error names the Keras in use, and those that can."""
@@ -117,8 +106,12 @@ def test_what_cannot_be_is_said(monkeypatch):
         monkeypatch.delenv('RANK', raising=False)
         with pytest.raises(ValueError, match='torchrun'):
             devices('local')
+    elif HAS_WORKERS:
+        monkeypatch.delenv('TF_CONFIG', raising=False)
+        with pytest.raises(ValueError, match='TF_CONFIG is not set'):
+            devices('machines')
     elif ENGINE == 'tensorflow':
-        with pytest.raises(ValueError, match='ensorflow.* cannot train with --distribute machines: .*JAX'):
+        with pytest.raises(ValueError, match='ensorflow.* cannot train with --distribute machines: .*2.4 .*JAX'):
             devices('machines')
     if ENGINE == 'tensorflow' and not CASES:
         with pytest.raises(ValueError, match='cannot train with --distribute local: tf.keras of TensorFlow 2'):
@@ -127,7 +120,51 @@ def test_what_cannot_be_is_said(monkeypatch):
     assert [OneDevice().part(6), TwoProcesses().part(6)] == [slice(0, 6), slice(3, 6)]
 
 
+def test_a_lost_process_is_said():
+    """Its number, the engine's words, what to do; where it would wait for the others at the exit, it does not."""
+    process = TwoProcesses()
+    with pytest.raises(LostProcess, match='process 2 of 2 could not .*: Gloo: reset. If .* start all again'):
+        with process.together():
+            raise RuntimeError('Gloo: reset\nat gloo.cc:547')
+    with pytest.raises(KeyError):
+        with process.together():
+            raise KeyError('of ours')
+    for error, code in ((LostProcess('x'), 2), (KeyboardInterrupt(), 130), (SystemExit(143), 143)):
+        assert exit_code(error) == code
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='there are no such signals')
+def test_sigterm_is_given_back():
+    """An engine puts a handler of its own below Python's, as JAX does; afterwards Python's is asked again."""
+    library, found = ctypes.CDLL(None), []
+    library.signal.restype, library.signal.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: found.append(number))
+    try:
+        with kept_signals():
+            library.signal(signal.SIGTERM, 1)  # SIG_IGN
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert found == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert found == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_place_that_tf_config_gives():
+    """The chief is the first; what is no such config is shown, with one that is."""
+    cluster = {'worker': ['a:1', 'b:2', 'c:3'], 'ps': ['d:4']}
+    for cluster, task, place in ((cluster, ('worker', 2), (2, 3)),
+                                 (dict(cluster, chief=['e:5']), ('worker', 1), (2, 4)),
+                                 (dict(cluster, chief=['e:5']), ('chief', 0), (0, 4))):
+        text = json.dumps({'cluster': cluster, 'task': dict(zip(('type', 'index'), task))})
+        assert place_in(text) == place
+    for text in (None, '', '{', '[]', '{"cluster": []}', '{"cluster": {}, "task": {"type": "worker"}}',
+                 json.dumps({'cluster': cluster, 'task': {'type': 'ps', 'index': 0}})):
+        with pytest.raises(ValueError, match='TF_CONFIG is .*; on tf.keras each process needs one such as'):
+            place_in(text)
+
+
 class TwoProcesses(OneDevice):
     """As the second of two."""
 
-    rank, processes = 1, 2
+    rank, processes, failures = 1, 2, (RuntimeError,)

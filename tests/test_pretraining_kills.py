@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import bert4keras
+from bert4keras import backend
 from bert4keras.pretraining.checkpoints import checkpoints, load_state
 from bert4keras.pretraining.reader import Corpus
-from tests.helpers.pretraining import BATCH, make_folder
+from tests.helpers.pretraining import BATCH, free_port, make_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == 'nt', reason='there are no such signals')]
 STEPS = 9
@@ -30,7 +31,8 @@ step, savez = training.Training.step, np.savez
 def counted_step(self, fed):
     steps[0] -= 1
     if where == 'window' and not steps[0]:  # after some of the parts of a batch
-        step(self, fed._replace(parts=fed.parts[:2]))
+        for part in fed.parts[:2]:
+            self._train_on(*part)
         os.kill(os.getpid(), signal.SIGKILL)
     if where == 'terminated' and not steps[0]:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -58,12 +60,21 @@ def folder(tmp_path_factory):
 
 def train(folder, output, where='nowhere', step=0):
     """(exit code, what was printed) of `bert4keras pretrain` in a fresh process."""
+    return ended(start(folder, output, where, step))
+
+
+def start(folder, output, where='nowhere', step=0, options=(), **environment):
+    """`bert4keras pretrain` as a process, which does something to itself in that of its steps."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(bert4keras.__file__)))
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, '-c', CODE, package, where, str(step), 'pretrain', str(folder / 'release'), '--corpus',
          str(folder / 'bert'), '--output', str(folder / output), '--steps', str(STEPS), '--batch-size', str(BATCH),
-         '--accumulate', '3', '--learning-rate', '0.02', '--save-every', '2', '--log-every', '1'],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+         '--accumulate', '3', '--learning-rate', '0.02', '--save-every', '2', '--log-every', '1'] + list(options),
+        env=dict(os.environ, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def ended(process):
+    """(exit code, what was printed) of a process that ends by itself."""
     out, errors = process.communicate()
     return process.returncode, out.decode('utf-8') + errors.decode('utf-8')
 
@@ -93,7 +104,34 @@ def test_killed_at_the_worst_moments(folder):
         assert all(map(np.array_equal, one.optimizer, other.optimizer))
 
 
+if backend.keras.backend.backend() == 'torch':  # the one whose processes start the quickest
+    def test_one_of_two_processes_is_killed(folder):
+        """The other says so and ends. Where one is told to end, both save. The last weights are equal."""
+        (code, text), (killed, _) = train_two(folder, 'one-killed', 'window', 4)
+        assert (code, killed) == (2, -9), text
+        assert 'process 1 of 2 could not go on with the others: ' in text and 'start all again' in text
+        assert checkpoints(str(folder / 'one-killed'))[-1] == 2
+        for code, text in train_two(folder, 'one-killed', 'terminated', 3):
+            assert code == 143 and 'stopped after step 5 of 9 and saved' in text, text
+        assert checkpoints(str(folder / 'one-killed'))[-1] == 5
+        for name in ('one-killed', 'none-killed'):
+            for code, text in train_two(folder, name):
+                assert code == 0, text
+        one, other = [load_state(str(folder / name), STEPS) for name in ('one-killed', 'none-killed')]
+        for name in other.weights:
+            np.testing.assert_array_equal(one.weights[name], other.weights[name], err_msg=name)
+        assert all(map(np.array_equal, one.optimizer, other.optimizer))
+
+
+def train_two(folder, output, where='nowhere', step=0):
+    """(exit code, what was printed) of two processes that train together; the second does something to itself."""
+    environment = {'WORLD_SIZE': '2', 'MASTER_ADDR': 'localhost', 'MASTER_PORT': str(free_port()),
+                   'OMP_NUM_THREADS': '1'}
+    processes = [start(folder, output, place, step, ['--distribute', 'machines'], RANK=str(rank), **environment)
+                 for rank, place in enumerate(['nowhere', where])]
+    return [ended(process) for process in processes]
+
+
 def adds_in_one_order():
     """Whether an engine does the same twice: TensorFlow 1's graphs run in any order."""
-    import bert4keras.backend  # noqa: F401 (brings the engine)
     return not getattr(sys.modules.get('tensorflow'), '__version__', '2').startswith('1.')

@@ -5,10 +5,11 @@ from __future__ import absolute_import, division, print_function
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 
 from bert4keras.compat import native
-from bert4keras.terminal import StopRequest, positive, progress_bar, quiet_engines, say, stop_request
+from bert4keras.terminal import positive, progress_bar, quiet_engines, say, stop_request
 
 __all__ = ['add_commands', 'corpus', 'pretrain']
 
@@ -54,13 +55,13 @@ def pretrain(args):
     if args.dry_run:
         with scratch_directory() as directory:
             return training.dry_run(settings, directory, say)
-    # of several processes none may stop alone: a signal ends them at once, and they go on from the last checkpoint
-    with (StopRequest.of_nobody() if args.distribute == 'machines' else stop_request()) as request:
+    with stop_request() as request:
         steps = training.pretrain(settings, args.output, args.save_every, args.keep, args.log_every, args.eval,
                                   args.peak and 1e12 * args.peak, say, request)
     if steps < args.steps:
         say('stopped after step %d of %d and saved: the same command goes on from there' % (steps, args.steps))
         request.obey()
+        return 128 + signal.SIGTERM  # another process was asked
     say('wrote %s' % os.path.join(args.output, training.RELEASE))
 
 

@@ -135,9 +135,10 @@ class Training(object):
         if (settings.batch_size // settings.accumulate) % self.devices.count():
             raise ValueError('%d rows cannot be split over %d devices: choose another --batch-size or --accumulate'
                              % (settings.batch_size // settings.accumulate, self.devices.count()))
-        with self.devices.scope():
-            self._build()
-        self._make_optimizer_variables()
+        with self.devices.together():
+            with self.devices.scope():
+                self._build()
+            self._make_optimizer_variables()
 
     def _build(self):
         """Builds and compiles the model."""
@@ -183,7 +184,7 @@ class Training(object):
     def _train_on(self, inputs, weights):
         """Trains on this process' rows of a part of a batch; returns what Keras says of it."""
         rows = self.devices.part(len(weights))
-        return self.model.train_on_batch([array[rows] for array in inputs], weights[rows, :, None])
+        return self.devices.train_on_batch(self.model, [array[rows] for array in inputs], weights[rows, :, None])
 
     def state(self, step):
         """The State after so many steps."""
@@ -258,15 +259,25 @@ def pretrain(settings, output, save_every=1000, keep=3, log_every=10, evaluation
         int, the number of steps made so far, all of them unless it was stopped.
 
     Raises:
-        ValueError: `output` has another training, or the loss is not finite. See `Training` for more.
+        ValueError: `output` has another training, or the loss is not finite. LostProcess: another process has ended.
+        See `Training` for more.
     """
     if evaluation is not None and settings.distribute == 'machines':
         raise ValueError('--eval needs the whole model in one process, and --distribute machines has several: leave it '
                          'out')
     training, output = Training(settings), os.path.abspath(output)
-    if training.devices.rank:  # the first process does what there is to do once
-        start = check_start(training, resume(training, output, report))
-        return train(training, start, Listener(), lambda: False)
+    with training.devices.together():
+        if training.devices.rank:
+            step = train(training, check_start(training, resume(training, output, report)), Listener(), is_stopped)
+        else:
+            step = lead(training, output, save_every, keep, log_every, evaluation, peak, report, is_stopped)
+        training.devices.of_all(step)  # the others wait until the first has saved
+    return step
+
+
+def lead(training, output, save_every, keep, log_every, evaluation, peak, report, is_stopped):
+    """What the first process does, see `pretrain`: it trains, and does what there is to do once."""
+    settings = training.settings
     if not os.path.isdir(output):
         os.makedirs(output)
     with lock(output):
@@ -286,12 +297,12 @@ def train(training, start, listener, is_stopped):
     Args:
         training: Training. start: int.
         listener: Listener, which is told of each step.
-        is_stopped: function that is asked after each step whether to end.
+        is_stopped: function that is asked after each step whether to end; all processes do if it says so in one.
     """
     steps = training.settings.steps
     for step, fed in prefetched(training.feed, start, steps):
         figures = training.step(fed)
-        is_last = step + 1 == steps or is_stopped()
+        is_last = any(training.devices.of_all(int(is_stopped()))) or step + 1 == steps
         listener.after(step + 1, figures, fed, is_last)
         if is_last:
             return step + 1

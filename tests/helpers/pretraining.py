@@ -2,7 +2,9 @@
 """A small text, corpora of it in each mode, and a release to train, all of one vocabulary."""
 from __future__ import absolute_import, division, print_function
 
+import contextlib
 import io
+import socket
 
 import numpy as np
 
@@ -63,3 +65,10 @@ def without_dropout(fed):
     for inputs, _ in fed.parts:
         inputs[-1][:, 2] = 0
     return fed
+
+
+def free_port():
+    """The number of a port that is free now."""
+    with contextlib.closing(socket.socket()) as each:
+        each.bind(('localhost', 0))
+        return each.getsockname()[1]
