@@ -34,6 +34,7 @@ setup(
         'torch': ['keras>=3', 'torch'],
         'sentencepiece': ['sentencepiece'],
         'demo': ['safetensors'],
+        'plot': ['matplotlib'],
         'beam': ['apache-beam>=2.60; python_version >= "3.10"'],
         'test': ['pytest>=4.6', 'pytest-timeout', 'pytest-xdist', 'hypothesis>=4.57', 'sentencepiece',
                  'safetensors; python_version >= "3.7"'],

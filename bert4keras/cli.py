@@ -28,7 +28,8 @@ from bert4keras.bus_error import on_bus_error
 from bert4keras.compat import native
 from bert4keras.embedding_commands import find_demo_weights  # noqa: F401 (parity/ asks for it here)
 from bert4keras.pretraining import commands as pretraining
-from bert4keras.terminal import Formatter, about_stdout, given_texts, positive, quiet_engines, say, to_text
+from bert4keras.terminal import (
+    Formatter, about_stdout, given_texts, plot_path, positive, quiet_engines, say, to_text)
 
 __all__ = ['build_parser', 'main', 'parse']
 
@@ -64,7 +65,9 @@ def inspect(args):
 def verify(args):
     """`bert4keras verify`: prints max |difference| of every layer from the reference; exit code 0 or 1."""
     quiet_engines()
-    from bert4keras import backend, verify
+    from bert4keras import backend, plots, verify
+    if args.plot:
+        plots.check_matplotlib()
     rows = verify.verify(args.model, gelu=args.gelu)
     off = [row for row in rows if not row.difference <= row.tolerance]
     say('%s against the float64 reference\n' % backend.describe())
@@ -73,6 +76,9 @@ def verify(args):
         say('%-42s %12.1e %12.1e  %s' % (row.name, row.difference, row.tolerance, 'OFF' if row in off else 'ok'))
     say('\n%s: %d of %d layers and heads are within their tolerance'
         % ('WRONG' if off else 'RIGHT', len(rows) - len(off), len(rows)))
+    if args.plot:
+        plots.plot_differences(rows, backend.describe(), args.plot)
+        say('drawn in %s' % args.plot)
     return 1 if off else 0
 
 
@@ -127,9 +133,11 @@ def build_parser():
     model_help = 'directory or checkpoint prefix; see embed'
     gelu_help = "what the config's hidden_act \"gelu\" means (default: erf)"
     argument = add(verify, 'prove that a checkpoint computes right here, layer by layer',
-                   'bert4keras verify chinese_L-12_H-768_A-12')
+                   'bert4keras verify chinese_L-12_H-768_A-12',
+                   'bert4keras verify chinese_L-12_H-768_A-12 --plot layers.png')
     argument('model', metavar='MODEL', help=model_help)
     argument('--gelu', choices=['erf', 'tanh'], help=gelu_help)
+    argument('--plot', metavar='FILE.png', type=plot_path, help='draw it, too; needs Matplotlib')
 
     argument = add(inspect, 'say what is in a directory, and where each variable goes',
                    'bert4keras inspect chinese_L-12_H-768_A-12')

@@ -13,7 +13,7 @@ import textwrap
 import time
 
 from bert4keras.terminal import (
-    given_texts, open_output, positive, progress_bar, quiet_engines, say, to_text, write_array)
+    given_texts, open_output, plot_path, positive, progress_bar, quiet_engines, say, to_text, write_array)
 
 __all__ = ['add_commands', 'demo', 'embed', 'export', 'find_demo_weights', 'rank']
 
@@ -127,6 +127,9 @@ def finite(vectors, path):
 def demo(args):
     """`bert4keras demo`: finds, for each query, the sentences of the shipped corpus that mean the same."""
     path = args.model or find_demo_weights()
+    if args.plot:
+        from bert4keras import plots
+        plots.check_matplotlib()
     corpus, queries = read_shipped('demo_corpus.txt'), args.texts or read_shipped('demo_queries.txt')
     say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
     clock = [time.time()]
@@ -136,8 +139,10 @@ def demo(args):
     # all in one batch: an engine that compiles does it once
     sentences = finite(embedder.encode(corpus, normalized=True, batch_size=len(corpus)), path)  # [N, D]
     clock.append(time.time())
+    found = []
     for query in queries:
         vector = finite(embedder.encode([query], normalized=True), path)[0]  # [D]
+        found.append((query, vector))
         clock.append(time.time())
         scores = sentences.dot(vector)  # [N], cosines
         say('\n' + textwrap.fill(query, 79))
@@ -149,6 +154,10 @@ def demo(args):
     say('Ran on     %s' % backend.describe())
     say(textwrap.fill('Seconds    loading %s, %d sentences %s, queries %s (compiling is in the first ones)'
                       % (seconds[0], len(corpus), seconds[1], ' '.join(seconds[2:])), 79, subsequent_indent=' ' * 11))
+    if args.plot:
+        plots.plot_map(sentences, corpus, found, args.plot, '%s on %s: what means the same is near'
+                       % (args.model or 'all-MiniLM-L6-v2', backend.describe()))
+        say('Drawn      %s' % args.plot)
     say('Now yours  bert4keras demo "How do I get better at Spanish?"')
 
 
@@ -212,6 +221,8 @@ def add_commands(add):
                    'bert4keras demo', 'bert4keras demo "How do I get better at Spanish?"')
     argument('texts', metavar='QUERY', nargs='*', help='what to look for; by default four queries that ship')
     argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
+    argument('--plot', metavar='FILE.png', type=plot_path, help='draw a map of the sentences and queries, too; needs '
+             'Matplotlib')
 
     argument = add(embed, 'turn texts into vectors',
                    'bert4keras embed my_model "a text" "another text"',

@@ -5,6 +5,7 @@ Imports nothing heavy. What a command prints is escaped, so that no name in a fi
 """
 from __future__ import absolute_import, division, print_function
 
+import argparse
 import contextlib
 import errno
 import io
@@ -18,9 +19,9 @@ import warnings
 
 from bert4keras.files import whole_file
 
-__all__ = ['Formatter', 'StopRequest', 'about_stdout', 'given_texts', 'open_output', 'positive', 'printable',
-           'progress_bar', 'quiet_engines', 'read_lines', 'require_stdout', 'say', 'stop_request', 'to_text',
-           'write_array']
+__all__ = ['Formatter', 'StopRequest', 'about_stdout', 'given_texts', 'open_output', 'plot_path', 'positive',
+           'printable', 'progress_bar', 'quiet_engines', 'read_lines', 'require_stdout', 'say', 'stop_request',
+           'to_text', 'write_array']
 
 MAX_LINE = 1 << 28  # bytes, its end included: some 4,000 times the longest text that a model takes
 
@@ -166,6 +167,15 @@ def say(text, stream=None):
     with about_stdout():
         stream.write(line if str is bytes else line.decode(encoding))
         stream.flush()
+
+
+def plot_path(text):
+    """An argument that names a picture to write."""
+    if not text.endswith('.png'):
+        raise argparse.ArgumentTypeError('%s does not end in .png' % text)
+    if not os.path.isdir(os.path.dirname(text) or '.'):
+        raise argparse.ArgumentTypeError('%s is in a directory that does not exist' % text)
+    return text
 
 
 def positive(text):

@@ -508,6 +508,20 @@ def test_verify_says_right_or_wrong(run, release, monkeypatch):
     assert code == 1 and re.search(r'^Encoder-1-FeedForward .*  OFF$', out, re.M) and '\nWRONG: ' in out
 
 
+def test_verify_draws_what_it_found(run, release, tmp_path, monkeypatch):
+    """After it was printed; and what cannot be drawn is said before the work."""
+    from bert4keras import plots, verify
+    drawn, path = [], str(tmp_path / 'layers.png')
+    monkeypatch.setattr(verify, 'verify', lambda path, gelu=None: [])
+    monkeypatch.setattr(plots, 'check_matplotlib', lambda: None)
+    monkeypatch.setattr(plots, 'plot_differences', lambda rows, title, path: drawn.append((rows, path)))
+    assert run('verify', release[0], '--plot', path)[0] == 0 and drawn == [([], path)]
+    monkeypatch.setattr(plots, 'check_matplotlib', lambda: verify.nothing)
+    with pytest.raises(AttributeError):
+        run('verify', release[0], '--plot', path)
+    assert len(drawn) == 1
+
+
 def test_the_gelu_asked_for_reaches_verify_and_fill_mask(run, release, monkeypatch):
     """As it is given, and None where it is not."""
     from bert4keras import decoding, verify
@@ -568,12 +582,18 @@ def demo_release(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_demo_prints_three_answers_a_query_in_80_columns(run, demo_release):
+def test_demo_prints_three_answers_a_query_in_80_columns(run, demo_release, tmp_path, monkeypatch):
     """Whatever the model: the queries, three sentences of the corpus each, what ran and how long."""
-    code, out, err = run('demo', '--model', demo_release)
+    from bert4keras import plots
+    drawn, path = [], str(tmp_path / 'map.png')
+    monkeypatch.setattr(plots, 'check_matplotlib', lambda: None)
+    monkeypatch.setattr(plots, 'plot_map', lambda *arguments: drawn.append(arguments))
+    code, out, err = run('demo', '--model', demo_release, '--plot', path)
     assert code == 0 and not err
+    vectors, texts, found, where, _ = drawn[0]
+    assert vectors.shape == (len(texts), 32) and where == path and len(found) == 4 and found[0][1].shape == (32,)
     lines = out.splitlines()
-    assert max(len(line) for line in lines[1:]) <= 80  # the first may hold a long path
+    assert max(len(line) for line in lines[1:] if path not in line) <= 80  # the first may hold a long path, too
     corpus, queries = [embedding_commands.read_shipped('demo_%s.txt' % what) for what in ('corpus', 'queries')]
     for query in queries:
         where = lines.index(query)

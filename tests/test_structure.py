@@ -26,7 +26,7 @@ ORDER = (
     ('weights',),
     ('bert',),
     ('stepping',),
-    ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'pretraining', 'snippets', 'verify'),
+    ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'plots', 'pretraining', 'snippets', 'verify'),
     ('serving',),
     ('embedding_commands',),
     ('cli',),
@@ -34,7 +34,7 @@ ORDER = (
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early.text', 'embedding.dense', 'embedding.directory',
-               'embedding.fields', 'embedding.pooling', 'errors', 'files', 'hdf5', 'hdf5_structure', 'parallel',
+               'embedding.fields', 'embedding.pooling', 'errors', 'files', 'hdf5', 'hdf5_structure', 'parallel', 'plots',
                'reference', 'release', 'search', 'terminal', 'tokenizer', 'tokenizer_files', 'tokenizer_parts',
                'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
                'pretraining.checkpoints', 'pretraining.corpus', 'pretraining.documents', 'pretraining.export',
