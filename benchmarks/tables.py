@@ -82,17 +82,17 @@ def draw(run, found, path):
     shapes = list(collections.OrderedDict((shape, None) for _, shape in found))
     names = list(collections.OrderedDict((name, None) for name, _ in found))
     figure, axes = pyplot.subplots(figsize=(2 + 0.35 * len(names) * len(shapes), 4.5))
-    width = 0.85 / len(names)
+    width, scale = 0.85 / len(names), 1000 if run['device'] == 'gpu' else 1
     for number, name in enumerate(names):
         lines = [found.get((name, shape)) for shape in shapes]
-        heights = [0 if line is None else line['median'] if run['task'] == 'load' else line['gflops']
+        heights = [0 if line is None else line['median'] if run['task'] == 'load' else line['gflops'] / scale
                    for line in lines]
         title = next(line['title'] for line in lines if line)
         axes.bar([place + (number + 0.5) * width for place in range(len(shapes))], heights, width, label=title,
                  color='#444444' if name.startswith('limit') else None)
     axes.set_xticks([place + 0.425 for place in range(len(shapes))])
     axes.set_xticklabels([shape.replace('x', ' texts x ') + ' tokens' if shape else '' for shape in shapes])
-    axes.set_ylabel('seconds' if run['task'] == 'load' else 'GFLOP/s')
+    axes.set_ylabel('seconds' if run['task'] == 'load' else 'TFLOP/s' if scale > 1 else 'GFLOP/s')
     axes.set_title('%s, BERT-%s, %s, %s' % (run['task'], run['size'], run['dtype'], run['hardware']), fontsize=9)
     axes.legend(fontsize=7)
     figure.tight_layout()
@@ -116,6 +116,7 @@ def write(directory):
         return 0
     for key, found in newest(lines).items():
         run = dict(zip(RUN, key))
-        name = '%s-%s-%s-%s%s' % (run['task'], run['size'], run['dtype'], run['device'], run['cores'])
+        device = 'gpu' if run['device'] == 'gpu' else '%s%s' % (run['device'], run['cores'])
+        name = '-'.join((run['task'], run['size'], run['dtype'], device))
         draw(run, found, os.path.join(directory, name + '-padded' * run['padded'] + '.png'))
     return 0

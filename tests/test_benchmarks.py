@@ -5,6 +5,7 @@ from __future__ import absolute_import, division, print_function
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -60,6 +61,24 @@ def test_the_table_has_the_newest_of_what_is_comparable():
         '| | 4x16 GFLOP/s | 8x128 GFLOP/s | first, CPU s | GB |', '|---|---|---|---|---|',
         u'| A | 100 ± 10% | 200 ± 10% | 3.5 | 3.25 |', u'| B | 50 ± 10% |  | 3.5 | 3.25 |']
     assert 'another' in second and u'| B | 100 ± 10% |' in second
+
+
+def test_the_page_and_the_readme_say_what_was_measured_on_a_gpu():
+    """results.md is the table of the lines beside it; the README's milliseconds are theirs."""
+    directory = os.path.join(ROOT, 'benchmarks', 'gpu')
+    lines = tables.read(directory)
+    with io.open(os.path.join(directory, 'results.md'), encoding='utf-8') as stream:
+        assert stream.read() == tables.markdown(lines) + u'\n'
+    spent = {(line['task'], line['contender']): 1000 * line['median'] for line in lines if line['shape'] == '64x128'}
+    forward = ['%.1f' % spent['forward', name] for name in (
+        'ours-jax', 'transformers', 'transformers-compiled', 'keras-hub-jax')]
+    training = ['%.0f' % spent['train', name] for name in ('ours-jax', 'transformers', 'transformers-compiled')]
+    for name in ('README.md', 'README.zh-CN.md'):
+        with io.open(os.path.join(ROOT, name), encoding='utf-8') as stream:
+            text = stream.read()
+        end = text.index(u'benchmarks/gpu/results.md')
+        figures = re.findall(r'[0-9.]+', text[text.rindex(u'H200', 0, end) + 4:end])
+        assert [figure for figure in figures if figure in forward + training] == forward + training
 
 
 def test_the_table_of_a_gpu():
