@@ -7,7 +7,7 @@ still loads official weights:
     inputs()                                    the Inputs; the first two are the ids
     run(token_ids, segment_ids)                 from the ids to the outputs, without Input and Model
     embed(token_ids, segment_ids)               ids to embeddings
-    add_positions(x)                            adds those of the positions; RoBERTa's has token_ids, too
+    add_positions(x, token_ids)                 adds those of the positions; RoBERTa alone gives it token_ids
     more_embeddings(x)                          what to add to them, before their norm
     attention_mask(token_ids, segment_ids)      which position sees which
     transformer_block(x, mask, index)           the inside of block `index`

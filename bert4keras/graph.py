@@ -23,8 +23,8 @@ NEEDED = ['Embedding-Token', 'Embedding-Segment', 'Embedding-Position', 'Embeddi
           'Encoder-1-MultiHeadSelfAttention', 'Encoder-1-FeedForward']
 # What Keras 3 calls the operations that make Keras masks in our layers.
 OF_COMPUTE_MASK = re.compile(r'(not_equal|logical_and)(_\d+)?$')
-# The layer that changes nothing, see BertAttentionMask; files of ours from before it was there lack it.
-UNUSED = 'Sequence-Mask'
+# The layer that files of ours from before it was there lack; see BertAttentionMask.
+LATER = 'Sequence-Mask'
 # Arguments of layers that do not change what a trained model computes, or that not every Keras gives back.
 UNCOMPARED = ('dtype', 'initializer_range', 'frozen', 'rate', 'dropout_rate', 'return_attention')
 
@@ -179,8 +179,10 @@ def first_difference(model, bert):
     except NotImplementedError as error:
         return 'it has a layer without get_config, so it cannot be compared (%s)' % error
     layers = {layer.name: layer for layer in model.layers}
-    for name, expected in trace(bert).items():
-        if name.endswith(UNUSED):
+    traced = trace(bert)
+    missing = [name for name in traced if name.endswith(LATER) and name not in calls]
+    for name, expected in traced.items():
+        if name in missing:
             continue
         if name not in calls:
             return 'layer %s is not there' % name
@@ -192,8 +194,7 @@ def first_difference(model, bert):
             if not _equal(own[key], other[key]):
                 return 'layer %s has %s = %r, not %r' % (name, key, native(own[key]), native(other[key]))
         found = [['an input' if 'Input' in type(layers[one]).__name__ else one for one in call] for call in calls[name]]
-        found, wanted = [[[one for one in call if not one.endswith(UNUSED)] for call in many]
-                         for many in (found, expected.calls)]
+        wanted = [[one for one in call if one not in missing] for call in expected.calls]
         if found != wanted:
             return 'layer %s takes its inputs from %s, not from %s' % (name, _listed(found), _listed(wanted))
     return None

@@ -360,7 +360,7 @@ class BertSequenceMask(BertLayer):
 
 @backend.register
 class BertAttentionMask(BertLayer):
-    """Which position may attend to which, from the ids alone.
+    """Which position may attend to which.
 
     Args:
         application: 'encoder': every token sees every token that is not padding. 'lm': a token sees
@@ -368,8 +368,9 @@ class BertAttentionMask(BertLayer):
             0 sees segment 0, the other segment sees segment 0, itself and what precedes it.
         pad_token_id: int, the token id that marks padding, which nobody sees.
 
-    Call: [token ids [B, T], segment ids [B, T], *more] -> boolean [B, F, T], True = attend; F is T or 1. What more
-    there is changes nothing, and so is part of the model: `get_layer('Sequence-Mask')` finds it.
+    Call: [token ids [B, T], segment ids [B, T], and what is not 0 for a token [B, T]] -> boolean [B, F, T], True =
+    attend; F is T or 1. Without the third the token ids say what padding is, as in files from before there was a
+    BertSequenceMask.
     """
 
     def __init__(self, application='encoder', pad_token_id=0, **kwargs):
@@ -381,7 +382,8 @@ class BertAttentionMask(BertLayer):
 
     def call(self, inputs):
         token_ids, segment_ids = [kops.cast(ids, 'int32') for ids in inputs[:2]]
-        is_token = kops.expand_dims(kops.not_equal(token_ids, self.pad_token_id), 1)  # [B, 1, T]
+        is_token = kops.not_equal(inputs[2], 0) if len(inputs) > 2 else kops.not_equal(token_ids, self.pad_token_id)
+        is_token = kops.expand_dims(is_token, 1)  # [B, 1, T]
         if self.application == 'encoder':
             return is_token
         order = kops.arange(kops.shape(token_ids)[1])

@@ -191,7 +191,7 @@ class WithoutSequenceMask(BertModel):
 
 
 @pytest.mark.slow
-def test_sequence_mask_knows_the_padding_and_changes_nothing():
+def test_sequence_mask_knows_the_padding():
     """Its number is the config's; a model without it is still the BERT of its config, one with another mask is not."""
     config = dict(CONFIG, num_hidden_layers=2, pad_token_id=5)
     bert = BertModel(config)
@@ -201,3 +201,6 @@ def test_sequence_mask_knows_the_padding_and_changes_nothing():
     without.build()
     assert 'Sequence-Mask' not in without.layers and first_difference(without.model, BertModel(config)) is None
     assert first_difference(without.model, BertModel(dict(config, pad_token_id=6))) is not None
+    assert bert.first_difference() is None
+    bert.layers['Sequence-Mask'].pad_token_id = 6
+    assert 'pad_token_id = 6, not 5' in bert.first_difference()
