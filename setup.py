@@ -35,6 +35,7 @@ setup(
         'sentencepiece': ['sentencepiece'],
         'demo': ['safetensors'],
         'plot': ['matplotlib'],
+        'ray': ['ray[data]>=2.40; python_version >= "3.10"'],
         'beam': ['apache-beam>=2.60; python_version >= "3.10"'],
         'test': ['pytest>=4.6', 'pytest-timeout', 'pytest-xdist', 'hypothesis>=4.57', 'sentencepiece',
                  'safetensors; python_version >= "3.7"'],

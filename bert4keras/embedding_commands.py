@@ -28,8 +28,10 @@ def embed(args):
     """`bert4keras embed`: writes one vector a text, as JSON lines or .npy, or those of many into a directory."""
     if is_directory(args.output):
         return embed_files(args)
-    if args.input is not None and args.input.endswith(('.jsonl', '.gz')) or args.id_field or args.format:
-        raise ValueError('give --output DIR/, with a slash, to embed a field of .jsonl, or files that are compressed')
+    if (args.input is not None and args.input.endswith(('.jsonl', '.gz')) or args.id_field or args.format
+            or args.ray is not None):
+        raise ValueError('give --output DIR/, with a slash, to embed a field of .jsonl, or files that are compressed, '
+                         'or with --ray')
     texts = given_texts(args)
     with open_output(args.output) as stream:  # before the work, which would be lost if this failed
         vectors = embed_texts(texts, args)
@@ -62,6 +64,9 @@ def embed_files(args):
         raise ValueError('give --input FILE or a quoted glob, and no texts, with --output DIR/')
     from bert4keras.embedding.corpus import embed_corpus
     from bert4keras.pretraining.documents import find_inputs
+    if args.ray is not None:
+        from bert4keras.embedding.cluster import check_ray
+        check_ray()  # before the model is loaded
     total = sum(os.path.getsize(path) for path in find_inputs([args.input]) if os.path.isfile(path)) or None
     embedder = load_embedder(args.model, args.pooling)
     start = time.time()
@@ -71,8 +76,8 @@ def embed_files(args):
     with progress_bar(total, speed, unit='B', unit_scale=True) as progress:
         made = embed_corpus(embedder, [args.input], args.output, args.field or 'text', args.id_field,
                             args.format or 'npy', args.rows, progress, prompt_name=args.prompt_name, prompt=args.prompt,
-                            dimensions=args.dimensions, normalized=args.normalize, batch_size=args.batch_size,
-                            max_length=args.max_length)
+                            actors=args.ray, dimensions=args.dimensions, normalized=args.normalize,
+                            batch_size=args.batch_size, max_length=args.max_length)
     say('%s has %d vectors of %d numbers in %d files: %s'
         % (args.output, made['rows'], made['width'], made['shards'],
            '%d tokens in this run, %s' % (made['tokens'], speed()) if made['tokens'] else 'all were there'))
@@ -240,6 +245,8 @@ def add_commands(add):
     argument('--id-field', metavar='NAME', help='where .jsonl has the id (default: file and line are the id)')
     argument('--format', choices=['npy', 'parquet'], help='of the files in DIR/ (default: npy)')
     argument('--rows', metavar='N', type=positive, default=1 << 13, help='vectors in each file (default: %(default)s)')
+    argument('--ray', metavar='ACTORS', nargs='?', type=positive, const=0, help='with --output DIR/, by so many actors '
+             'of Ray Data, by default one for each GPU or CPU: on this machine, or on the cluster at RAY_ADDRESS')
     _add_vector_arguments(argument)
     argument('--max-length', metavar='N', type=positive, help='cut longer texts to N tokens; by default to what the '
              'directory says, and where it says nothing a text that is too long for the model is an error')

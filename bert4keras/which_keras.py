@@ -14,9 +14,11 @@ import logging
 import os
 import sys
 
-__all__ = ['ENGINES', 'INSTALL_HINT', 'import_keras', 'is_installed']
+__all__ = ['ENGINES', 'ENVIRONMENT', 'INSTALL_HINT', 'import_keras', 'is_installed']
 
 ENGINES = ('tensorflow', 'jax', 'torch')
+# what decides it, for another process that is to run the same
+ENVIRONMENT = ('KERAS_BACKEND', 'TF_KERAS', 'TF_USE_LEGACY_KERAS', 'KERAS_HOME', 'JAX_PLATFORMS')
 INSTALL_HINT = ('install one of: pip install "keras>=3" jax | pip install "keras>=3" tensorflow-cpu | '
                 'pip install "keras>=3" torch')
 logger = logging.getLogger(__name__)

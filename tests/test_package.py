@@ -84,7 +84,7 @@ def test_metadata():
     fields = distribution.metadata
     assert fields['Version'] == bert4keras.__version__ and fields['License']
     assert sorted(fields.get_all('Provides-Extra')) == [
-        'beam', 'demo', 'jax', 'plot', 'sentencepiece', 'tensorflow', 'test', 'torch']
+        'beam', 'demo', 'jax', 'plot', 'ray', 'sentencepiece', 'tensorflow', 'test', 'torch']
     always = [line for line in fields.get_all('Requires-Dist') if 'extra ==' not in line]
     assert sorted(re.split(r'[\s;<>=!]', line)[0] for line in always) == ['crc32c', 'numpy', 'tqdm']
     assert all('==' not in line.split(';')[0] for line in fields.get_all('Requires-Dist'))

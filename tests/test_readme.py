@@ -7,6 +7,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 
 from tests.helpers.releases import VOCABULARY, make_release
@@ -53,6 +54,25 @@ def test_the_python_blocks_run_in_order(tmp_path, monkeypatch):
     assert os.path.exists('fine-tuned.ckpt.index')
     assert namespace['small'].shape == (1, 16)
     assert sorted(name for _, name in namespace['nearest']) == ['first', 'second']
+
+
+@pytest.mark.slow
+def test_the_search_with_faiss_runs(tmp_path, monkeypatch):
+    """And finds what comparing each vector does."""
+    pytest.importorskip('faiss', reason='faiss-cpu is not in this row')
+    make_sentence_model(os.path.join(str(tmp_path), 'model'))
+    with io.open(os.path.join(str(tmp_path), 'a.jsonl'), 'w', encoding='utf-8') as stream:
+        stream.write(u''.join(u'{"id": %d, "text": "word%d word%d"}\n' % (n, n, 3 * n) for n in range(12)))
+    monkeypatch.chdir(tmp_path)
+    from bert4keras.embedding import Embedder
+    from bert4keras.embedding.corpus import embed_corpus, read_vectors
+    embedder = Embedder('model')
+    embed_corpus(embedder, ['a.jsonl'], 'vectors', id_field='id', rows=5)
+    namespace = {'np': np, 'embedder': embedder, 'read_vectors': read_vectors, 'queries': embedder.encode(['word7'])}
+    block, = [block for block in re.findall(r'^```py\n(.*?)^```$', readme(), re.S | re.M) if 'faiss' in block]
+    exec(compile(block, 'README.md', 'exec'), namespace)
+    scores = np.concatenate([vectors for _, vectors in read_vectors('vectors')]).dot(namespace['queries'][0])
+    assert [name for _, name in namespace['nearest']] == scores.argsort()[::-1][:10].tolist()
 
 
 def test_the_two_commands_stand_first_and_are_one_line_each():

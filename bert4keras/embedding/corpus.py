@@ -20,9 +20,10 @@ import re
 import numpy as np
 
 from bert4keras.compat import fspath
+from bert4keras.embedding import cluster
 from bert4keras.errors import CorpusError, TextError, some
 from bert4keras.files import lock, move_files, synced, temporary_directory, whole_file
-from bert4keras.pretraining.documents import find_inputs, read_texts
+from bert4keras.pretraining.documents import STDIN, find_inputs, read_texts
 
 __all__ = ['DONE', 'FORMATS', 'embed_corpus', 'read_vectors']
 
@@ -33,7 +34,7 @@ _OURS = re.compile(r'vectors(-(\d{5,})\.(npy|ids\.jsonl|parquet|json)|\.json)\Z'
 
 
 def embed_corpus(embedder, inputs, output, field='text', id_field=None, kind='npy', rows=ROWS, progress=None,
-                 **options):
+                 actors=None, **options):
     """Embeds the texts of files into a directory, or goes on where a killed run ended; see the module's docstring.
 
     Args:
@@ -45,6 +46,8 @@ def embed_corpus(embedder, inputs, output, field='text', id_field=None, kind='np
         kind: 'npy' or 'parquet', which needs pyarrow.
         rows: int, texts of a shard.
         progress: None, or a function to call with the number of bytes of files that were done.
+        actors: None for this process; or the number of actors of Ray Data that do it, 0 for as many as it has GPUs or
+            CPUs; see cluster.py. Each makes an embedder of the same class, of `embedder.path`.
         **options: of `Embedder.encode`, such as prompt_name, dimensions and batch_size.
 
     Returns:
@@ -62,6 +65,10 @@ def embed_corpus(embedder, inputs, output, field='text', id_field=None, kind='np
         raise ValueError('rows must be at least 1, not %r' % (rows,))
     if kind == 'parquet':
         _pyarrow()
+    if actors is not None:
+        cluster.check_ray()
+        if STDIN in inputs:
+            raise ValueError('stdin is read once, and by Ray again: give files')
     paths, output = find_inputs(inputs), os.path.abspath(fspath(output))
     settings = {'format': 1, 'kind': kind, 'rows_of_a_shard': rows, 'field': field, 'id_field': id_field,
                 'model': embedder.fingerprint(), 'pooling': '+'.join(embedder.poolings),
@@ -73,14 +80,23 @@ def embed_corpus(embedder, inputs, output, field='text', id_field=None, kind='np
     with lock(output):
         done = _look_at(output, settings)
         writer = _Shards(embedder, output, settings, options, progress or (lambda size: None))
-        before, headers = embedder.tokens, []
-        for index, (records, size) in enumerate(_cut(read_texts(paths, field, id_field), rows)):
-            headers.append(writer.make(index, records, size, done))
+        before, shards = embedder.tokens, _cut(read_texts(paths, field, id_field), rows)
+        headers = make_shards(writer, shards, done) if actors is None else cluster.make_shards(
+            writer, shards, done, actors)
         if not headers:
             raise CorpusError('there is no text in %s' % some(paths))
         if done and done['shards'] != len(headers):
             raise _other_texts(output)
         return _finish(output, settings, headers, embedder.tokens - before)
+
+
+def make_shards(writer, shards, done):
+    """The headers of shards, each made where it is not there; as cluster.py's, one after the other."""
+    headers = []
+    for index, (records, size) in enumerate(shards):
+        digest, header = writer.look(index, records, size, done)
+        headers.append(header or writer.make(index, records, size, digest))
+    return headers
 
 
 def _cut(records, rows):
@@ -134,14 +150,18 @@ class _Shards(object):
         self.embedder, self.output, self.settings = embedder, output, settings
         self.options, self.progress = options, progress
 
-    def make(self, index, records, size, done):
-        """Makes a shard, unless it is there; returns what its header says."""
+    def look(self, index, records, size, done):
+        """(SHA-256 of the texts of a shard, its header if it is there, else None)."""
         digest, header = _digest(records), _header(os.path.join(self.output, HEADER % index))
         if header and header.get('texts') == digest and self._is_whole(index):
             self.progress(size)
-            return header
+            return digest, header
         if done:
             raise _other_texts(self.output)
+        return digest, None
+
+    def make(self, index, records, size, digest):
+        """Makes a shard; returns its header."""
         cut = []
         vectors = self._embed(records, size, cut.append)
         header = {'settings': self.settings, 'rows': len(records), 'texts': digest, 'width': int(vectors.shape[1]),

@@ -35,8 +35,9 @@ logger = logging.getLogger(__name__)
 # Whole lines of one file; `line` is the number of the first, from 1, and `start` how many bytes are before it (of what
 # was decompressed).
 Part = collections.namedtuple('Part', 'name line start is_json data')
-# A line of a file; `consumed` is how many bytes of the file, as it lies on the disk, were read for it.
-Text = collections.namedtuple('Text', 'path line id text consumed')
+# A line of a file; `consumed` is how many bytes of the file, as it lies on the disk, were read for it; `start` is the
+# place of its first byte, in a .gz that of what it holds.
+Text = collections.namedtuple('Text', 'path line id text consumed start')
 
 
 class Block(object):
@@ -340,14 +341,31 @@ def read_texts(paths, field='text', id_field=None):
         EnvironmentError: a file that cannot be read.
     """
     for path in paths:
-        before = 0
-        with _opened(path) as stream:
-            for number, line in enumerate(_lines_of(stream, path), 1):
-                found = _record_of(line, path, number, field, id_field)
-                if found is not None:
-                    place = stream.place()
-                    yield Text(path, number, found[0], found[1], place - before)
-                    before = place
+        for text in texts_from(path, field, id_field):
+            yield text
+
+
+def texts_from(path, field='text', id_field=None, start=0, line=1, name=None):
+    """Yields the Texts of a file from a place on; see `read_texts`.
+
+    Args:
+        start, line: byte (of what a .gz holds) and number of the first line.
+        name: what ids and errors call the file; None for `path`.
+    """
+    name, before = path if name is None else name, 0
+    with _opened(path) as stream:
+        try:
+            if start:
+                stream.stream.seek(start)
+        except UNREADABLE as problem:
+            raise _unreadable(name, line, problem)
+        for number, content in enumerate(_lines_of(stream, name), line):
+            found = _record_of(content, name, number, field, id_field)
+            if found is not None:
+                place = stream.place()
+                yield Text(name, number, found[0], found[1], place - before, start)
+                before = place
+            start += len(content)
 
 
 def _record_of(line, path, number, field, id_field):

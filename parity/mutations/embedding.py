@@ -11,6 +11,8 @@ TOKENS = 'tests/test_tokenizer_files.py'
 GRAPH = '--slow tests/test_serving.py -k graph'
 
 MUTATIONS = [
+    ("a shard's texts from the beginning of its file", 'documents.py', 'stream.stream.seek(start)', 'pass',
+     'tests/test_embedding_cluster.py'),
     ('an exported graph pools padding', 'serving.py', 'kops.logical_and(kops.not_equal(token_ids, self.pad_token_id), ',
      'kops.logical_and(kops.not_equal(token_ids, -1), ', GRAPH),
     ('an exported graph pools the prompt', 'serving.py', 'positions >= self.skipped)', 'positions >= 0)', GRAPH),
