@@ -217,11 +217,12 @@ def test_a_nested_transformer_and_a_normalize_without_a_folder(recorded, changed
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='needs POSIX links')
-def test_the_hub_s_cache(recorded, directories, tmp_path):
+@pytest.mark.parametrize('case', ['dense', 'xlm-roberta'])
+def test_the_hub_s_cache(recorded, directories, tmp_path, case):
     """Every file is a link to a blob; the repository's directory names its snapshots."""
-    repository = tmp_path / 'models--org--name'
+    repository = tmp_path / ('models--org--' + case)
     snapshot, blobs = repository / 'snapshots' / '0123abc', repository / 'blobs'
-    shutil.copytree(os.path.join(directories, 'dense'), str(snapshot))
+    shutil.copytree(os.path.join(directories, case), str(snapshot))
     blobs.mkdir()
     for number, (folder, _, names) in enumerate(list(os.walk(str(snapshot)))):
         for name in names:
@@ -229,7 +230,7 @@ def test_the_hub_s_cache(recorded, directories, tmp_path):
             os.rename(path, blob)
             os.symlink(os.path.relpath(blob, folder), path)
     found = Embedder(str(snapshot)).encode(list(recorded['texts']))
-    assert np.abs(found - recorded['dense/vectors/0']).max() < TOLERANCE
+    assert np.abs(found - recorded[case + '/vectors/0']).max() < TOLERANCE
     with pytest.raises(ConfigError) as caught:
         Embedder(str(repository))
     assert str(snapshot) in str(caught.value) and 'the one you mean' in str(caught.value)
@@ -247,7 +248,7 @@ def test_a_text_that_is_no_string_is_named(directories, index, text):
     """Such as a null of a table; also with a prompt, which is put before each."""
     texts = [u'word1', u'word2', u'word3']
     texts[index] = text
-    for case in ('mean', 'prompts'):
+    for case in ('mean', 'prompts', 'xlm-roberta'):
         with pytest.raises(TextError) as caught:
             Embedder(os.path.join(directories, case)).encode(texts)
         assert caught.value.index == index and 'no string' in str(caught.value)
@@ -333,9 +334,10 @@ def test_other_modules_are_refused_by_name(changed, types, part):
     assert part in str(caught.value) and os.path.join(directory, 'modules.json') in str(caught.value)
 
 
-def test_a_missing_module_is_named(changed):
-    """A folder that was not downloaded, or weights in a pickle."""
-    directory = changed('dense', 'modules.json.old')
+@pytest.mark.parametrize('case', ['dense', 'xlm-roberta'])
+def test_a_missing_module_is_named(changed, case):
+    """A folder that was not downloaded, or weights in a pickle; or a pooling that nobody knows."""
+    directory = changed(case, 'modules.json.old')
     weights = os.path.join(directory, '2_Dense', 'model.safetensors')
     os.rename(weights, os.path.join(directory, '2_Dense', 'pytorch_model.bin'))
     with pytest.raises(CheckpointError) as caught:
@@ -345,13 +347,27 @@ def test_a_missing_module_is_named(changed):
     with pytest.raises(ConfigError) as caught:
         Embedder(directory)
     assert os.path.join(directory, '2_Dense', 'config.json') in str(caught.value) and 'missing' in str(caught.value)
+    write_json(os.path.join(directory, '1_Pooling', 'config.json'), {'pooling_mode': ['cls', 'attention']})
+    with pytest.raises(ConfigError) as caught:
+        Embedder(directory)
+    assert '"attention"' in str(caught.value) and 'not built' in str(caught.value)
 
 
-def test_a_pooling_that_does_not_fit_the_dense_is_an_error(directories):
+@pytest.mark.parametrize('case, width', [('dense', 24), ('xlm-roberta', 16)])
+def test_a_pooling_that_does_not_fit_the_dense_is_an_error(directories, case, width):
     """Which was trained on vectors of another width."""
     with pytest.raises(ConfigError) as caught:
-        Embedder(os.path.join(directories, 'dense'), pooling='cls')
-    assert '24 numbers' in str(caught.value) and 'pooling by cls' in str(caught.value)
+        Embedder(os.path.join(directories, case), pooling='cls')
+    assert '%d numbers' % width in str(caught.value) and 'pooling by cls' in str(caught.value)
+
+
+def test_a_second_segment_of_a_model_with_one_is_an_error(directories, monkeypatch):
+    """A tokenizer of BERT's with an XLM-R: engines would take any row of the table for it, or none."""
+    embedder = Embedder(os.path.join(directories, 'xlm-roberta'))
+    monkeypatch.setattr(type(embedder.tokenizer), '_second_segment', 1)
+    with pytest.raises(TextError) as caught:
+        encoder.compute_texts(embedder.model, embedder.tokenizer, [(u'word1', u'word2')], 8, 1, None, None, None)
+    assert 'type_vocab_size 1' in str(caught.value)
 
 
 def test_a_modules_json_that_is_none(changed):

@@ -284,7 +284,11 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
     positions = positions_of(layers)
     rows = check_rows(encode_texts(tokenizer, texts, max_length, prompt), max_length, positions,
                       layers['Embedding-Token'].vocab_size, on_cut)
-    for index, (token_ids, _) in enumerate(rows):
+    segments = getattr(layers.get('Embedding-Segment'), 'type_vocab_size', None)
+    for index, (token_ids, segment_ids) in enumerate(rows):
+        if segments == 1 and any(segment_ids):
+            raise TextError(index, 'has a second segment, and the model has one only (type_vocab_size 1): its tokenizer '
+                            'is of another model')
         if len(token_ids) <= skipped:
             raise TextError(index, 'has no token besides those of the prompt, which the model leaves out; let the '
                             'prompt end in a space')
