@@ -287,8 +287,8 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
     segments = getattr(layers.get('Embedding-Segment'), 'type_vocab_size', None)
     for index, (token_ids, segment_ids) in enumerate(rows):
         if segments == 1 and any(segment_ids):
-            raise TextError(index, 'has a second segment, and the model has one only (type_vocab_size 1): its tokenizer '
-                            'is of another model')
+            raise TextError(index, 'has a second segment, and the model has one only (type_vocab_size 1): its '
+                            'tokenizer is of another model')
         if len(token_ids) <= skipped:
             raise TextError(index, 'has no token besides those of the prompt, which the model leaves out; let the '
                             'prompt end in a space')
