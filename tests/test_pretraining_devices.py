@@ -14,8 +14,9 @@ import pytest
 
 import bert4keras
 from bert4keras import backend
-from bert4keras.pretraining.seam import LostProcess, OneDevice, devices, exit_code, kept_signals, place_in
-from tests.helpers.pretraining import free_port, make_folder
+from bert4keras.pretraining.seam import (
+    LostProcess, OneDevice, devices, exit_code, kept_signals, place_in, strategy_name)
+from tests.helpers.pretraining import free_port, make_folder, settings
 
 pytestmark = pytest.mark.slow
 ENGINE = backend.keras.backend.backend()
@@ -148,6 +149,35 @@ def test_sigterm_is_given_back():
         assert found == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_tpus_are_taken_where_there_are_some():
+    """By TensorFlow's strategy for them, of a list of kinds; a Keras that cannot says which can."""
+    assert strategy_name({'CPU', 'TPU', 'TPU_SYSTEM'}, True) == 'TPUStrategy'
+    for kinds in ({'CPU'}, {'CPU', 'GPU'}):
+        assert strategy_name(kinds, True) == strategy_name(kinds, False) == 'MirroredStrategy'
+    with pytest.raises(ValueError, match='cannot train on TPUs: tf.keras of TensorFlow 2.4 .*JAX can'):
+        strategy_name({'CPU', 'TPU'}, False)
+
+
+if ENGINE == 'jax':
+    def test_the_step_is_lowered_for_tpus(tmp_path):
+        """JAX makes a program for TPUs of it, without one: all its shapes are fixed, and it calls nothing outside."""
+        import jax
+        from bert4keras.pretraining.training import Training
+        make_folder(tmp_path)
+        training = Training(settings(tmp_path))
+        inputs, weights = training.feed(0).parts[0]
+        lowered = jax.jit(training.model.train_step).trace(
+            state_of(training.model), (tuple(inputs), weights[:, :, None])).lower(lowering_platforms=('tpu',))
+        text = lowered.as_text()
+        assert 'tensor<12x' in text and 'x?' not in text and '<?' not in text and 'callback' not in text
+
+
+def state_of(model):
+    """What the step of a Keras model on JAX takes, as arrays."""
+    return tuple([variable.value for variable in variables] for variables in (
+        model.trainable_variables, model.non_trainable_variables, model.optimizer.variables, model.metrics_variables))
 
 
 def test_the_place_that_tf_config_gives():

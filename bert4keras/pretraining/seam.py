@@ -20,7 +20,7 @@ from bert4keras import backend
 from bert4keras.backend import keras, kops
 
 __all__ = ['LostProcess', 'OneDevice', 'devices', 'exit_code', 'kept_signals', 'optimizer_variables', 'place_in',
-           'set_precision', 'uniform']
+           'set_precision', 'strategy_name', 'uniform']
 
 _IS_JAX = keras.backend.backend() == 'jax'
 
@@ -159,7 +159,8 @@ class _Strategy(OneDevice):
 class _Dealt(_Strategy):
     """The same, but each device is given its rows here, in tensors of fixed shapes.
 
-    For these strategies Keras' train_on_batch makes a data set of each batch, which took it 0.9 s, and the step 0.04.
+    Keras' train_on_batch makes a data set of each batch, which took MultiWorkerMirroredStrategy 0.9 s, where a step of
+    the model took 0.04; and TPUs want fixed shapes.
     """
 
     def __init__(self, strategy):
@@ -339,7 +340,11 @@ def _devices(distribute):
         return _Reduced()
     is_tf_keras = not backend.IS_KERAS_3 and keras.__name__ != 'keras'
     if distribute == 'local' and (backend.IS_KERAS_3 or is_tf_keras and _is_eager()):
-        return _Strategy(tf.distribute.MirroredStrategy(local_devices()))
+        kinds = {device.device_type for device in tf.config.experimental.list_physical_devices()}
+        is_dealt = is_tf_keras and hasattr(tf.distribute, 'MultiWorkerMirroredStrategy')  # TensorFlow 2.4 or later
+        if strategy_name(kinds, is_dealt) == 'TPUStrategy':
+            return _Dealt(tf.distribute.TPUStrategy(_tpus()))
+        return (_Dealt if is_dealt else _Strategy)(tf.distribute.MirroredStrategy(_local_devices()))
     if distribute == 'machines' and is_tf_keras and hasattr(tf.distribute, 'MultiWorkerMirroredStrategy'):
         return _Workers()
     raise ValueError('%s cannot train with --distribute %s: %s' % (backend.describe(), distribute, {
@@ -347,9 +352,36 @@ def _devices(distribute):
         'machines': 'tf.keras of TensorFlow 2.4 or later, and Keras 3 on JAX and on PyTorch can'}[distribute]))
 
 
-def local_devices():
+def strategy_name(kinds, is_dealt):
+    """The name in tf.distribute of what trains on the devices of a machine.
+
+    Args:
+        kinds: the kinds that there are, such as {'CPU', 'TPU'}.
+        is_dealt: whether devices are given their rows in tensors, see `_Dealt`.
+
+    Raises:
+        ValueError: there are TPUs, which need that.
+    """
+    if 'TPU' not in kinds:
+        return 'MirroredStrategy'
+    if not is_dealt:
+        raise ValueError('%s cannot train on TPUs: tf.keras of TensorFlow 2.4 or later, and Keras 3 on JAX can'
+                         % backend.describe())
+    return 'TPUStrategy'
+
+
+def _tpus():
+    """The TPUs, made ready: those that TPU_NAME names, or those of this machine."""
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(os.environ.get('TPU_NAME', 'local'))
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return resolver
+
+
+def _local_devices():
     """The names of the GPUs of this machine; of the CPUs if it has none."""
-    names = [[each.name for each in tf.config.list_logical_devices(kind)] for kind in ('GPU', 'CPU')]
+    logical = getattr(tf.config, 'list_logical_devices', None) or tf.config.experimental.list_logical_devices
+    names = [[each.name for each in logical(kind)] for kind in ('GPU', 'CPU')]
     return names[0] or names[1]
 
 
