@@ -14,7 +14,7 @@ import pytest
 
 import bert4keras
 from bert4keras import backend
-from bert4keras.pretraining.seam import (
+from bert4keras.pretraining.devices import (
     LostProcess, OneDevice, devices, exit_code, kept_signals, place_in, strategy_name)
 from tests.helpers.pretraining import free_port, make_folder, settings
 

@@ -39,13 +39,6 @@ def expected(folder):
     return losses(Training(settings(folder, accumulate=2, steps=STEPS + 1)))
 
 
-@pytest.fixture(autouse=True)
-def float32_again():
-    """The policy of the process is what it was."""
-    yield
-    policy_functions()[1]('float32')
-
-
 def losses(training):
     """Those of some steps."""
     return np.array([training.step(training.feed(step))['loss'] for step in range(STEPS)])
@@ -53,8 +46,10 @@ def losses(training):
 
 @pytest.mark.parametrize('precision', sorted(TOLERANCE))
 def test_half_precision(folder, tmp_path, expected, precision):
-    """It learns what float32 learns; what is saved is all; the release is of float32."""
+    """It learns what float32 learns; what is saved is all; the release is of float32. Later models are as before."""
     training = Training(settings(folder, accumulate=2, steps=STEPS + 1, precision=precision))
+    policy = policy_functions()[0]()
+    assert getattr(policy, 'name', policy) == 'float32'
     block = next(layer for layer in training.model.layers if layer.name.endswith('FeedForward'))
     assert backend.compute_dtype(block) == precision.replace('mixed_', '')
     found = losses(training)
@@ -86,7 +81,7 @@ def test_a_part_that_is_not_finite_is_dropped(folder):
     """In float16, where the loss is scaled: neither weights nor the optimizer change, and then it goes on."""
     training = Training(settings(folder, accumulate=2, precision='mixed_float16'))
     own = [variable for variable in optimizer_variables(training.model.optimizer.inner_optimizer)
-           if 'iteration' not in variable.name]  # Keras' own count, which nothing here goes by; tf.keras counts these, too
+           if 'iter' not in variable.name]  # Keras' own count, which nothing here goes by; tf.keras counts these, too
     before, values = training.bert.get_variables(), backend.get_values(own)
     fed = training.feed(0)
     too_much = fed._replace(parts=[(inputs, weights * np.float32(1e30)) for inputs, weights in fed.parts])
@@ -95,5 +90,16 @@ def test_a_part_that_is_not_finite_is_dropped(folder):
         np.testing.assert_array_equal(value, before[name])
     for old, new in zip(values, backend.get_values(own)):
         np.testing.assert_array_equal(new, old)
+    state, scale = training.state(1), loss_scale(training.model.optimizer)
+    assert scale < 2 ** 15  # where it begins
+    training.step(too_much)
+    assert loss_scale(training.model.optimizer) < scale
+    training.set_state(state, 'somewhere')
+    assert loss_scale(training.model.optimizer) == scale
     assert np.isfinite(training.step(fed)['loss'])
     assert any((value != before[name]).any() for name, value in training.bert.get_variables().items())
+
+
+def loss_scale(optimizer):
+    """What losses are multiplied by in float16, so that gradients are within its range."""
+    return float(backend.kops.convert_to_numpy(optimizer.dynamic_scale) if backend.IS_KERAS_3 else optimizer.loss_scale)

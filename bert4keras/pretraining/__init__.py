@@ -14,6 +14,7 @@
     checkpoints the state of a training, in files that are whole or absent
     metrics     CSV, TensorBoard, the curve
     seam        what training needs of an engine, beside its tensors and its optimizers
+    devices     several devices, by each engine's own means
     model       the model that is trained, whose output is its loss
     training    the loop: `pretrain`
     commands    `bert4keras corpus` and `bert4keras pretrain`

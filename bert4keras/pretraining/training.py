@@ -24,10 +24,11 @@ from bert4keras.files import (
 from bert4keras.optimizers import AdamW, LAMB, PiecewiseLinear
 from bert4keras.pretraining.checkpoints import (
     State, check_settings, checkpoints, load_state, remove_old, save_state)
-from bert4keras.pretraining.seam import devices, optimizer_variables, set_precision
+from bert4keras.pretraining.devices import devices
 from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan, prefetched
 from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Clock, Metrics, draw_curve
 from bert4keras.pretraining.model import PretrainingBert, WeightedSum, pair_loss, word_accuracy
+from bert4keras.pretraining.seam import dtype_policy, optimizer_variables
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import hidden_act_of
 from bert4keras.release.directory import Release, find_release, vocabulary_name
@@ -57,7 +58,7 @@ class Settings(object):
         start: path of a checkpoint to start from, or None for random weights.
         precision: one of PRECISIONS.
         seed: int from 0 on, of weights, order, masks and dropout.
-        distribute: 'none', 'local' or 'machines', see `seam.devices`. Weights are the same on however many devices,
+        distribute: 'none', 'local' or 'machines', see `devices.devices`. Weights are the same on however many devices,
             but for dropout.
 
     Raises:
@@ -130,12 +131,11 @@ class Training(object):
     """
 
     def __init__(self, settings):
-        set_precision(settings.precision)
         self.settings, self.devices = settings, devices(settings.distribute)
         if (settings.batch_size // settings.accumulate) % self.devices.count():
             raise ValueError('%d rows cannot be split over %d devices: choose another --batch-size or --accumulate'
                              % (settings.batch_size // settings.accumulate, self.devices.count()))
-        with self.devices.together():
+        with self.devices.together(), dtype_policy(settings.precision):
             with self.devices.scope():
                 self._build()
             self._make_optimizer_variables()
