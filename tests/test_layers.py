@@ -149,6 +149,16 @@ if keras.backend.backend() in ('jax', 'torch'):
         assert backend.fused_attention(*tensors) is None  # on a CPU, and in float32
 
 if keras.backend.backend() == 'jax':
+    @pytest.mark.parametrize('queries', [1, LENGTH])
+    def test_cudnn_is_given_a_mask_of_each_query(queries, monkeypatch):
+        """Its kernel takes no shape [B, 1, 1, T], which the code for CPUs does; it was seen to fail on a GPU."""
+        import jax
+        given = []
+        monkeypatch.setattr(jax.nn, 'dot_product_attention', lambda *args, **options: given.append(options))
+        tensors = [np.zeros((3, 2, LENGTH, 8), 'float32')] * 3 + [np.ones((3, queries, LENGTH), bool)]
+        backend._jax_attention(*map(backend.kops.convert_to_tensor, tensors))
+        assert given[0]['mask'].shape == (3, 1, LENGTH, LENGTH) and given[0]['implementation'] == 'cudnn'
+
     @pytest.mark.parametrize('shape, expected', [((1, 2, 6, 64), True), ((1, 2, 7, 64), False),
                                                  ((1, 2, 6, 12), False), ((1, 2, 6, 136), False)])
     def test_what_cudnn_takes(shape, expected, monkeypatch):
