@@ -88,7 +88,7 @@ def embed_files(args):
 def export(args):
     """`bert4keras export`: writes the vectors' graph for ONNX Runtime or TensorFlow."""
     quiet_engines()
-    from bert4keras.serving import export
+    from bert4keras.embedding.export import export
     made = export(args.model, args.destination, args.to, args.pooling, args.normalize, args.dimensions,
                   args.prompt_name, args.prompt)
     say('%s: %s, from token_ids [batch, length], padded with %d, of at most %d tokens, to %d numbers%s' % (

@@ -6,8 +6,11 @@
     directory       what a directory of sentence-transformers says: pooling, Dense, Normalize, prompts
     pooling, dense  the vectors of a text's tokens to one vector, and a layer on top
     fields          the JSON files of a directory
+    corpus          the vectors of any number of texts, in files
+    cluster         the same by Ray Data, on one machine or several
+    export          ONNX and SavedModels, to be served without bert4keras
 
-Keras starts where an Embedder or a CrossEncoder is made; NumPy is enough for the rest.
+Keras starts where an Embedder or a CrossEncoder is made, and with export; NumPy is enough for the rest.
 """
 from __future__ import absolute_import, division, print_function
 

@@ -8,14 +8,14 @@ PAIRS = 'tests/test_cross_encoder.py'
 FILES = 'tests/test_embedding_corpus.py'
 TOKENS = 'tests/test_tokenizer_files.py'
 
-GRAPH = '--slow tests/test_serving.py -k graph'
+GRAPH = '--slow tests/test_embedding_export.py -k graph'
 
 MUTATIONS = [
     ("a shard's texts from the beginning of its file", 'documents.py', 'stream.stream.seek(start)', 'pass',
      'tests/test_embedding_cluster.py'),
-    ('an exported graph pools padding', 'serving.py', 'kops.logical_and(kops.not_equal(token_ids, self.pad_token_id), ',
+    ('an exported graph pools padding', 'export.py', 'kops.logical_and(kops.not_equal(token_ids, self.pad_token_id), ',
      'kops.logical_and(kops.not_equal(token_ids, -1), ', GRAPH),
-    ('an exported graph pools the prompt', 'serving.py', 'positions >= self.skipped)', 'positions >= 0)', GRAPH),
+    ('an exported graph pools the prompt', 'export.py', 'positions >= self.skipped)', 'positions >= 0)', GRAPH),
     ('padding is pooled, too', 'pooling.py', '& (positions < lengths)', '& (positions < 10 ** 6)'),
     ('pooled without its last token', 'pooling.py', '& (positions < lengths)', '& (positions < lengths - 1)'),
     ('padding can be the maximum', 'pooling.py', 'np.max(np.where(is_token, hidden, -np.inf), axis=1)',

@@ -1,11 +1,11 @@
 # -*- coding: utf-8 -*-
-"""A model's vectors for a server without Python's bert4keras: ONNX, or a SavedModel of TensorFlow.
+"""Exports an embedding model as ONNX or a TensorFlow SavedModel, to be served without bert4keras.
 
-The graph takes padded token ids, int32 [B, T], of any batch and length, and gives the vectors, float32 [B, width]:
-the encoder, the pooling, Dense and Normalize that the directory says, and the cut to the first numbers. What a text
-is before it is ids is for the tokenizer, whose files are written beside it; export.json says the rest.
+The graph takes padded token ids, int32 [B, T], of any batch size and length, and returns vectors, float32 [B, width].
+It holds the encoder, the directory's pooling, Dense and Normalize, and the cut to the first dimensions. Turning text
+into ids is left to the tokenizer, whose files are written alongside; export.json records what else a server must know.
 
-Keras 3 does the export. Shapes: B texts, T tokens, D hidden.
+Needs Keras 3. Shapes: B texts, T tokens, D hidden.
 """
 from __future__ import absolute_import, division, print_function
 

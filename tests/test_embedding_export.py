@@ -83,13 +83,13 @@ def check(directories, there, kind, case, options, asked):
 
 def test_lower_casing_goes_along(directories, tmp_path):
     """`do_lower_case` of the directory, which the tokenizer's own files do not have."""
-    from bert4keras import serving
+    from bert4keras.embedding.export import _write_tokenizer
     cased = copy_changed(os.path.join(directories, 'mean'), str(tmp_path / 'cased'), 'tokenizer_config.json',
                          do_lower_case=False, strip_accents=False)
     source = copy_changed(cased, str(tmp_path / 'lower'), 'sentence_bert_config.json', do_lower_case=True)
     there = str(tmp_path / 'there')
     os.mkdir(there)
-    serving._write_tokenizer(Embedder(source), there)
+    _write_tokenizer(Embedder(source), there)
     assert load_tokenizer(cased).encode(u'Word5')[0] != load_tokenizer(there).encode(u'Word5')[0] == [2, 15, 3]
 
 
