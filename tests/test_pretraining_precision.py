@@ -17,7 +17,7 @@ from bert4keras.pretraining.checkpoints import load_state, save_state
 from bert4keras.pretraining.seam import optimizer_variables
 from bert4keras.pretraining.training import Training
 from bert4keras.release.checkpoint import open_checkpoint
-from tests.helpers.pretraining import make_folder, settings
+from tests.helpers.pretraining import make_folder, settings, without_dropout
 from tests.test_precision import policy_functions  # skips where this Keras has no policies
 
 pytestmark = pytest.mark.slow
@@ -98,6 +98,32 @@ def test_a_part_that_is_not_finite_is_dropped(folder):
     assert loss_scale(training.model.optimizer) == scale
     assert np.isfinite(training.step(fed)['loss'])
     assert any((value != before[name]).any() for name, value in training.bert.get_variables().items())
+
+
+def test_a_window_ends_with_its_step(folder):
+    """A part that is dropped takes its step with it, as without parts; halves of two steps are never joined."""
+    found = []
+    for accumulate in (1, 2):
+        keras.backend.clear_session()
+        training = Training(settings(folder, accumulate=accumulate, steps=STEPS + 1, precision='mixed_float16'))
+        before = training.bert.get_variables()
+        for step in range(STEPS):
+            training.step(overflowing(without_dropout(training.feed(step)), {1: [0, 4], 3: [11]}.get(step, [])))
+        assert loss_scale(training.model.optimizer) == 2 ** 13  # halved in two steps
+        assert float(backend.get_values([training.model.optimizer.inner_optimizer.state.count])[0]) == 4 * accumulate
+        found.append(training.bert.get_variables())
+    for name in found[0]:
+        if 'key/bias' not in name:  # its gradient is 0, as softmax knows no constant: what is left is rounding
+            moved, difference = [np.abs(found[0][name] - other[name]).mean() for other in (before, found[1])]
+            assert difference < 0.01 * moved, name  # with halves joined it is another update
+
+
+def overflowing(fed, rows):
+    """What a step is fed with, its gradients beyond float16 in some rows of the batch."""
+    size = len(fed.parts[0][1])
+    for row in rows:
+        fed.parts[row // size][1][row % size] *= np.float32(1e30)
+    return fed
 
 
 def loss_scale(optimizer):

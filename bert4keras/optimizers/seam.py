@@ -88,6 +88,22 @@ class Updates(object):
 
     rate_at = given_rate
 
+    def end_window(self):
+        """Forgets the batches since the last update: where a batch was dropped, the others have no update of their own.
+
+        Keras does not call an optimizer for a batch whose gradients are not finite in float16, so without this what
+        is left of its window would become part of the next.
+        """
+        if self.state.count is None:
+            return
+        count = backend.get_values([self.state.count])[0]
+        left = count % self.state.options.get('accumulate', 1)
+        if left:
+            sums = self.state.slots['sum']
+            backend.set_values([(self.state.count, count - left)]
+                               + [(total, np.zeros_like(value)) for total, value in
+                                  zip(sums, backend.get_values(sums))])
+
     def _remember(self, variables):
         """Makes the slots, and decides by their paths what happens to the variables."""
         state, options = self.state, self.state.options

@@ -44,9 +44,9 @@ class OneDevice(object):
         """A context to build and compile a model in."""
         yield
 
-    def optimizer_class(self, cls):
-        """The class to use for an optimizer of ours."""
-        return cls
+    def optimizer(self, cls, is_scaled, *args, **options):
+        """An optimizer of ours, cls(*args, **options); `is_scaled` says that in float16 Keras scales the loss."""
+        return cls(*args, **options)
 
     def part(self, rows):
         """The slice of so many rows that this process is given."""
@@ -211,7 +211,13 @@ class _Reduced(OneDevice):
             torch.distributed.init_process_group('nccl' if self.device == 'cuda' else 'gloo')
         self.rank, self.processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
 
-    def optimizer_class(self, cls):
+    def optimizer(self, cls, is_scaled, *args, **options):
+        if is_scaled:  # all take or drop the sum together: a process alone would leave the others waiting for its part
+            return self._reduced(keras.optimizers.LossScaleOptimizer)(cls(*args, **options))
+        return self._reduced(cls)(*args, **options)
+
+    def _reduced(self, cls):
+        """The class of an optimizer that takes the mean of the gradients of all processes."""
         reduce_all, processes = self.torch.distributed.all_reduce, self.processes
 
         class Reduced(cls):

@@ -153,8 +153,9 @@ class Training(object):
         self.feed = Feed(settings.phases, settings.batch_size, settings.accumulate, settings.seed)
         rate = PiecewiseLinear(settings.learning_rate, schedule(settings))
         # epsilon, decay and norm as in google-research/bert; the bias is corrected
-        cls = self.devices.optimizer_class(OPTIMIZERS[settings.optimizer])
-        optimizer = cls(rate, weight_decay=0.01, epsilon=1e-6, global_clipnorm=1.0, accumulate=settings.accumulate)
+        optimizer = self.devices.optimizer(
+            OPTIMIZERS[settings.optimizer], settings.precision == 'mixed_float16', rate, weight_decay=0.01,
+            epsilon=1e-6, global_clipnorm=1.0, accumulate=settings.accumulate)
         self.model.compile(optimizer, loss=WeightedSum(), metrics=[word_accuracy, pair_loss])
 
     def _make_optimizer_variables(self):
@@ -178,6 +179,8 @@ class Training(object):
             dict of floats: loss, pair_loss, word_accuracy, over the batch.
         """
         parts = [self._train_on(inputs, weights) for inputs, weights in fed.parts]
+        if self.settings.precision == 'mixed_float16' and self.settings.accumulate > 1:  # a part may have been dropped
+            self.model.optimizer.inner_optimizer.end_window()
         figures = self.devices.mean(np.mean(parts, axis=0))
         return dict(zip(('loss', 'word_accuracy', 'pair_loss'), figures.tolist()))
 
