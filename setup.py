@@ -34,7 +34,7 @@ setup(
         'torch': ['keras>=3', 'torch'],
         'sentencepiece': ['sentencepiece'],
         'demo': ['safetensors'],
-        'plot': ['matplotlib'],
+        'plot': ['matplotlib', 'scikit-learn', 'adjustText>=1; python_version >= "3.8"'],
         'ray': ['ray[data]>=2.40; python_version >= "3.10"'],
         'beam': ['apache-beam>=2.60; python_version >= "3.10"'],
         'test': ['pytest>=4.6', 'pytest-timeout', 'pytest-xdist', 'hypothesis>=4.57', 'sentencepiece',

@@ -67,7 +67,7 @@ def verify(args):
     quiet_engines()
     from bert4keras import backend, plots, verify
     if args.plot:
-        plots.check_matplotlib()
+        plots.check_packages('matplotlib')
     rows = verify.verify(args.model, gelu=args.gelu)
     off = [row for row in rows if not row.difference <= row.tolerance]
     say('%s against the float64 reference\n' % backend.describe())

@@ -134,7 +134,7 @@ def demo(args):
     path = args.model or find_demo_weights()
     if args.plot:
         from bert4keras import plots
-        plots.check_matplotlib()
+        plots.check_packages(*plots.MAP_PACKAGES)
     corpus, queries = read_shipped('demo_corpus.txt'), args.texts or read_shipped('demo_queries.txt')
     say('Loading %s to read %d sentences ...' % (args.model or 'all-MiniLM-L6-v2', len(corpus)))
     clock = [time.time()]
@@ -227,7 +227,7 @@ def add_commands(add):
     argument('texts', metavar='QUERY', nargs='*', help='what to look for; by default four queries that ship')
     argument('--model', metavar='MODEL', help='another model than all-MiniLM-L6-v2; see embed')
     argument('--plot', metavar='FILE.png', type=plot_path, help='draw a map of the sentences and queries, too; needs '
-             'Matplotlib')
+             '"bert4keras[plot]"')
 
     argument = add(embed, 'turn texts into vectors',
                    'bert4keras embed my_model "a text" "another text"',

@@ -511,12 +511,13 @@ def test_verify_says_right_or_wrong(run, release, monkeypatch):
 def test_verify_draws_what_it_found(run, release, tmp_path, monkeypatch):
     """After it was printed; and what cannot be drawn is said before the work."""
     from bert4keras import plots, verify
-    drawn, path = [], str(tmp_path / 'layers.png')
+    drawn, asked, path = [], [], str(tmp_path / 'layers.png')
     monkeypatch.setattr(verify, 'verify', lambda path, gelu=None: [])
-    monkeypatch.setattr(plots, 'check_matplotlib', lambda: None)
+    monkeypatch.setattr(plots, 'check_packages', lambda *modules: asked.append(modules))
     monkeypatch.setattr(plots, 'plot_differences', lambda rows, title, path: drawn.append((rows, path)))
     assert run('verify', release[0], '--plot', path)[0] == 0 and drawn == [([], path)]
-    monkeypatch.setattr(plots, 'check_matplotlib', lambda: verify.nothing)
+    assert asked == [('matplotlib',)]
+    monkeypatch.setattr(plots, 'check_packages', lambda *modules: verify.nothing)
     with pytest.raises(AttributeError):
         run('verify', release[0], '--plot', path)
     assert len(drawn) == 1
@@ -586,7 +587,7 @@ def test_demo_prints_three_answers_a_query_in_80_columns(run, demo_release, tmp_
     """Whatever the model: the queries, three sentences of the corpus each, what ran and how long."""
     from bert4keras import plots
     drawn, path = [], str(tmp_path / 'map.png')
-    monkeypatch.setattr(plots, 'check_matplotlib', lambda: None)
+    monkeypatch.setattr(plots, 'check_packages', lambda *modules: None)
     monkeypatch.setattr(plots, 'plot_map', lambda *arguments: drawn.append(arguments))
     code, out, err = run('demo', '--model', demo_release, '--plot', path)
     assert code == 0 and not err

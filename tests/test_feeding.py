@@ -184,7 +184,7 @@ def test_metrics(tmp_path, caplog):
         assert stream.read().endswith(b'4,2,0.5,0.25,nan\n')
     drawn = draw_curve(str(tmp_path))
     if drawn is None:
-        assert 'pip install matplotlib' in caplog.text
+        assert 'pip install "bert4keras[plot]"' in caplog.text and path in caplog.text
     else:
         with io.open(drawn, 'rb') as stream:
             assert stream.read(8) == b'\x89PNG\r\n\x1a\n'

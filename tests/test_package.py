@@ -15,7 +15,8 @@ import bert4keras
 pytestmark = pytest.mark.engine_free
 PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
 ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
-OTHERS = ('h5py', 'matplotlib', 'pyarrow', 'ray', 'safetensors', 'scipy', 'sentencepiece', 'tqdm', 'transformers')
+OTHERS = ('adjustText', 'h5py', 'matplotlib', 'pyarrow', 'ray', 'safetensors', 'scipy', 'sentencepiece', 'sklearn', 'tqdm',
+          'transformers')
 
 
 def source(name):

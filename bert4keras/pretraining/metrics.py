@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from bert4keras.files import whole_file
+from bert4keras.plots import check_packages, plot_curve
 
 __all__ = ['Clock', 'Metrics', 'draw_curve', 'flops_per_token']
 
@@ -93,27 +94,19 @@ def _open_board(directory):
 def draw_curve(directory):
     """Draws both files as curve.png; returns its path, or None without Matplotlib, which is logged."""
     try:
-        import matplotlib
-        matplotlib.use('Agg')
-        from matplotlib import pyplot
-    except ImportError:
-        logger.warning('no picture of the curve, as Matplotlib is not installed: pip install matplotlib. The figures '
-                       'are in %s', os.path.join(directory, TRAINING))
+        check_packages('matplotlib')
+    except ImportError as error:
+        logger.warning('no picture of the curve: %s. The figures are in %s', error, os.path.join(directory, TRAINING))
         return None
-    figure, axes = pyplot.subplots(figsize=(8, 4.5))
-    for name, style in ((TRAINING, {'linewidth': 0.8}), (EVALUATION, {'marker': 'o'})):
-        with io.open(os.path.join(directory, name), **({} if str is not bytes else {'mode': 'rb'})) as stream:
-            rows = list(csv.DictReader(stream))
-        axes.plot([int(row['step']) for row in rows], [float(row['loss']) for row in rows],
-                  label={TRAINING: 'training', EVALUATION: 'held-out text'}[name], **style)
-    axes.set_xlabel('step')
-    axes.set_ylabel('loss')
-    axes.legend()
     path = os.path.join(directory, CURVE)
-    with whole_file(path) as stream:
-        figure.savefig(stream, format='png', dpi=100)
-    pyplot.close(figure)
+    plot_curve(_losses(os.path.join(directory, TRAINING)), _losses(os.path.join(directory, EVALUATION)), path)
     return path
+
+
+def _losses(path):
+    """The (step, loss) of each line of a file."""
+    with io.open(path, **({} if str is not bytes else {'mode': 'rb'})) as stream:
+        return [(int(row['step']), float(row['loss'])) for row in csv.DictReader(stream)]
 
 
 def flops_per_token(config, length, predictions):
