@@ -2,6 +2,7 @@
 """What a training is fed with, its checkpoints and its figures: all of it without a Keras."""
 from __future__ import absolute_import, division, print_function
 
+import collections
 import io
 import os
 
@@ -19,7 +20,7 @@ from tests.helpers.pretraining import write_text
 
 pytestmark = pytest.mark.engine_free
 VOCAB = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'] + ['w%d' % number for number in range(60)] + ['##s', '##ed']
-CLS, SEP, PAD = 1, 2, 3
+CLS, SEP, PAD, MASK = 1, 2, 3, 4
 
 
 @pytest.fixture(scope='module')
@@ -28,7 +29,7 @@ def corpora(tmp_path_factory):
     folder = tmp_path_factory.mktemp('corpora')
     write_text(folder, VOCAB, documents=40, lines=(2, 6))
     made = {}
-    for mode, length in (('roberta', 40), ('bert', 19), ('bert', 40)):
+    for mode, length in (('roberta', 40), ('bert', 19), ('bert', 40), ('albert', 19)):
         made[mode, length] = str(folder / ('%s-%d' % (mode, length)))
         build_corpus([str(folder / 'text.txt')], str(folder / 'vocab.txt'), made[mode, length], mode=mode,
                      length=length, workers=0)
@@ -59,6 +60,35 @@ def test_chance_is_a_function_of_seed_and_step(corpora):
     np.testing.assert_array_equal(one, again)
     assert one.dtype == 'int32' and (one[:, 2] == 1).all() and one.min() >= 0 and 2 ** 25 < one.max() < 2 ** 29
     assert len(set(np.concatenate([part[:, :2].ravel() for part in (one, step, seed)]))) == 36
+
+
+@pytest.mark.parametrize('mode, length, rate, predictions', [
+    ('roberta', 40, 0.15, 6), ('roberta', 40, 0.4, 16), ('bert', 19, 0.3, 6), ('albert', 19, 0.4, 8),
+    ('bert', 19, 0.001, 1)])
+def test_the_rate_is_what_is_masked(corpora, mode, length, rate, predictions):
+    """Of all tokens but padding, 8 in 10 of them by [MASK], in as many places as a full row needs."""
+    feed = Feed(plan([corpora[mode, length]], None, 40, 15, 1, rate), 15, 1, 1)
+    masked = real = by_mask = 0
+    for step in range(40):
+        fed = feed(step)
+        (inputs, weights), = fed.parts
+        assert weights.shape == (15, 1 + predictions) and inputs[2].shape == (15, predictions)
+        masked, real = masked + (weights[:, 1:] > 0).sum(), real + fed.real
+        by_mask += (inputs[0] == MASK).sum()
+    assert abs(by_mask / masked - 0.8) < 4 * (0.8 * 0.2 / masked) ** 0.5
+    if rate < 0.01:  # one of each row, but where all words are of two tokens
+        assert 500 < masked <= 600
+    else:  # a row masks a whole number of tokens: half of one is the most that rounding takes or adds
+        assert abs(masked - rate * real) < 0.5 * 600
+
+
+def test_the_rate_of_evaluation_is_always_the_same(corpora):
+    """Trainings at several rates are compared by it."""
+    settings = collections.namedtuple('Settings', 'phases batch_size accumulate seed')
+    found = [list(evaluation_batches(corpora['bert', 19], settings(
+        plan([corpora['bert', 19]], None, 5, 12, 1, rate), 12, 2, 1), 5)) for rate in (0.15, 0.4)]
+    for (inputs, weights), (others, other_weights) in zip(*found):
+        assert all(map(np.array_equal, inputs + [weights], others + [other_weights])) and weights.shape[1] == 1 + 3
 
 
 def test_phases(corpora):

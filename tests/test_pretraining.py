@@ -136,7 +136,8 @@ def test_first_weights():
 
 @pytest.mark.parametrize('options, words', [
     ({'batch_size': 10, 'accumulate': 3}, 'accumulate is 3.* divide batch_size, 10'), ({'steps': 0}, 'steps is 0'),
-    ({'warmup': 6}, 'warmup is 6'), ({'optimizer': 'sgd'}, "optimizer is 'sgd'"),
+    ({'warmup': 6}, 'warmup is 6'), ({'mask_rate': 1.0}, 'mask_rate is 1.0'), ({'mask_rate': 0}, 'mask_rate is 0'),
+    ({'optimizer': 'sgd'}, "optimizer is 'sgd'"),
     ({'precision': 'float64'}, "precision is 'float64'"), ({'seed': -1}, 'seed is -1'),
     ({'learning_rate': 0.0}, 'learning_rate is 0'), ({'lengths': [20]}, 'no corpus has rows of 20 tokens: .* 16'),
     ({'lengths': [10]}, 'pairs cannot be cut'), ({'start': 'nowhere'}, 'nowhere')])

@@ -75,6 +75,9 @@ def test_stopped_and_gone_on_with(folder, capsys):
     keras.backend.clear_session()
     with pytest.raises(ValueError, match='seed 3, not 4'):
         pretrain(settings(folder, 'roberta', accumulate=2, seed=4), output, **arguments)
+    keras.backend.clear_session()
+    with pytest.raises(ValueError, match='mask rate 0.15, not 0.4'):
+        pretrain(settings(folder, 'roberta', accumulate=2, mask_rate=0.4), output, **arguments)
     said = []
     keras.backend.clear_session()
     assert pretrain(first, output, **dict(arguments, report=said.append)) == 6

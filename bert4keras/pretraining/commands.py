@@ -51,7 +51,7 @@ def pretrain(args):
     settings = training.Settings(
         native(args.config), [native(path) for path in args.corpus], args.steps, args.batch_size, args.accumulate,
         args.length, args.learning_rate, args.warmup, args.optimizer, args.start, args.precision, args.seed,
-        args.distribute)
+        args.distribute, args.mask_rate)
     if args.dry_run:
         with scratch_directory() as directory:
             return training.dry_run(settings, directory, say)
@@ -121,6 +121,8 @@ def add_commands(add):
              'memory and give the same update (default: %(default)s)')
     argument('--length', metavar='N,...', type=lengths, help="tokens of a row in each phase, such as 128,512; the last "
              "of several has a tenth of the steps (default: the corpora's own)")
+    argument('--mask-rate', metavar='SHARE', type=float, default=0.15, help='share of the tokens that are masked '
+             '(default: %(default)s)')
     argument('--learning-rate', metavar='RATE', type=float, help='the highest (default: 1e-4, of lamb 2e-3)')
     argument('--warmup', metavar='SHARE', type=float, default=0.1, help='share of the steps, or their number, until it '
              'is reached; then it falls to 0 (default: %(default)s)')

@@ -35,9 +35,9 @@ class Phase(object):
         corpus: Corpus. batches: Batches. stop: int, the step that it ends before. has_pairs: bool.
     """
 
-    def __init__(self, corpus, length, batch_size, seed, stop):
+    def __init__(self, corpus, length, batch_size, seed, rate, stop):
         self.corpus, self.stop = corpus, stop
-        self.batches = Batches(corpus, batch_size, seed, length=length)
+        self.batches = Batches(corpus, batch_size, seed, rate, length=length)
         self.has_pairs = corpus.mode != 'roberta'
 
     def described(self):
@@ -59,7 +59,7 @@ class Phase(object):
                              % (config['pad_token_id'], self.corpus.special_ids['pad'], self.corpus.directory))
 
 
-def plan(corpora, lengths, steps, batch_size, seed):
+def plan(corpora, lengths, steps, batch_size, seed, rate=0.15):
     """The Phases of a training.
 
     Args:
@@ -68,6 +68,7 @@ def plan(corpora, lengths, steps, batch_size, seed):
             least length that is enough. Of mode roberta longer rows are cut, in each epoch elsewhere.
         steps: int; the last of several phases has a tenth of them, the others are equal.
         batch_size, seed: ints.
+        rate: float above 0 and below 1, the share of tokens that are masked.
 
     Raises:
         CorpusError: a corpus that is none, or of another vocabulary or mode. ValueError: no corpus has a length.
@@ -88,7 +89,7 @@ def plan(corpora, lengths, steps, batch_size, seed):
     before = len(pairs) - 1
     last = steps - max(1, int(round(LAST_SHARE * steps))) if before else 0
     stops = [max(number, last * number // before) for number in range(1, before + 1)] + [steps]
-    return [Phase(corpus, length, batch_size, seed, stop) for (corpus, length), stop in zip(pairs, stops)]
+    return [Phase(corpus, length, batch_size, seed, rate, stop) for (corpus, length), stop in zip(pairs, stops)]
 
 
 def _of_length(corpora, length):
@@ -155,7 +156,10 @@ def prefetched(feed, start, stop):
 
 
 def evaluation_batches(directory, settings, step):
-    """Yields (inputs, weights of 0 and 1) of each row of a corpus once, in the shape of the step's phase."""
+    """Yields (inputs, weights of 0 and 1) of each row of a corpus once, in the shape of the step's phase.
+
+    15% are masked whatever the rate of the training is, so that trainings can be compared.
+    """
     phase = next(phase for phase in settings.phases if step <= phase.stop)
     corpus = Corpus(directory)
     rows = settings.batch_size // settings.accumulate

@@ -26,7 +26,7 @@ _ORDER, _LENGTH, _KIND, _TOKEN = range(4)  # what a random number is for
 
 def most_predictions(length, rate):
     """How many positions of a row of `length` tokens are masked at most: 20 of 128, 77 of 512 at a rate of 0.15."""
-    return int(np.ceil(round(length * rate, 6)))
+    return max(1, int(np.ceil(round(length * rate, 6))))
 
 
 class Masker(object):

@@ -60,13 +60,15 @@ class Settings(object):
         seed: int from 0 on, of weights, order, masks and dropout.
         distribute: 'none', 'local' or 'machines', see `devices.devices`. Weights are the same on however many devices,
             but for dropout.
+        mask_rate: float above 0 and below 1, the share of tokens that are masked.
 
     Raises:
         ValueError: an argument out of range. CorpusError: a corpus that is not there or does not fit the others.
     """
 
     def __init__(self, config, corpora, steps, batch_size=256, accumulate=1, lengths=None, learning_rate=None,
-                 warmup=0.1, optimizer='adamw', start=None, precision='float32', seed=0, distribute='none'):
+                 warmup=0.1, optimizer='adamw', start=None, precision='float32', seed=0, distribute='none',
+                 mask_rate=0.15):
         if learning_rate is None:
             learning_rate = {'adamw': 1e-4, 'lamb': 2e-3}.get(optimizer)
         for name, value, is_right in (
@@ -74,6 +76,7 @@ class Settings(object):
                 ('accumulate', accumulate, accumulate >= 1 and batch_size % accumulate == 0),
                 ('learning_rate', learning_rate, learning_rate is None or 0 < learning_rate < float('inf')),
                 ('warmup', warmup, 0 <= warmup < steps), ('seed', seed, 0 <= seed < 1 << 32),
+                ('mask_rate', mask_rate, 0 < mask_rate < 1),
                 ('optimizer', optimizer, optimizer in OPTIMIZERS), ('precision', precision, precision in PRECISIONS)):
             if not is_right:
                 raise ValueError('%s is %r, which is out of range%s' % (
@@ -81,8 +84,8 @@ class Settings(object):
         self.config, self.steps, self.batch_size, self.accumulate = config, steps, batch_size, accumulate
         self.learning_rate, self.optimizer, self.seed = learning_rate, optimizer, seed
         self.warmup = int(warmup * steps) if warmup < 1 else int(warmup)
-        self.precision, self.distribute = precision, distribute
-        self.phases = plan(corpora, lengths, steps, batch_size, seed)
+        self.precision, self.distribute, self.mask_rate = precision, distribute, mask_rate
+        self.phases = plan(corpora, lengths, steps, batch_size, seed, mask_rate)
         self.start = None if start is None else checkpoint_of(start, self.phases[0].corpus)
 
     def described(self, config):
@@ -91,7 +94,7 @@ class Settings(object):
                 'from a checkpoint': self.start is not None,
                 'steps': self.steps, 'batch size': self.batch_size, 'accumulate': self.accumulate,
                 'learning rate': self.learning_rate, 'warmup': self.warmup, 'optimizer': self.optimizer,
-                'precision': self.precision, 'seed': self.seed}
+                'precision': self.precision, 'seed': self.seed, 'mask rate': self.mask_rate}
 
 
 def checkpoint_of(path, corpus):
