@@ -63,7 +63,7 @@ def embed_files(args):
     if args.input is None or args.texts:
         raise ValueError('give --input FILE or a quoted glob, and no texts, with --output DIR/')
     from bert4keras.embedding.corpus import embed_corpus
-    from bert4keras.pretraining.documents import find_inputs
+    from bert4keras.text_files import find_inputs
     if args.ray is not None:
         from bert4keras.embedding.cluster import check_ray
         check_ray()  # before the model is loaded

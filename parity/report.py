@@ -33,6 +33,7 @@ WITHOUT = ('**/__init__.py', 'bert4keras/batching.py', 'bert4keras/cli.py', 'ber
            'bert4keras/optimizers/**.py', 'bert4keras/parallel.py', 'bert4keras/plots/**.py',
            'bert4keras/pretraining/**.py',
            'bert4keras/search.py', 'bert4keras/snippets.py', 'bert4keras/stepping.py', 'bert4keras/terminal.py',
+           'bert4keras/text_files.py',
            'bert4keras/tokenizer*.py',
            'bert4keras/train.py', 'bert4keras/utils.py', 'parity/copy_checkout.py', 'parity/keras_bert_clients.py',
            'parity/keras_bert_own_tests.py', 'parity/mutat**.py', 'parity/record_sentences.py', 'parity/report.py',

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from bert4keras import cli, files
 from bert4keras.errors import CorpusError, VocabularyError
 from bert4keras.pretraining import corpus as corpus_module
+from bert4keras import text_files
 from bert4keras.pretraining import documents as documents_module
 from bert4keras.pretraining.corpus import build_corpus, read_index
 from bert4keras.pretraining.documents import Lines, read_blocks, read_documents
@@ -251,13 +252,13 @@ class monkeypatched_input(object):
     """Lets documents.py read a text instead of files."""
 
     def __init__(self, text):
-        self.stream = documents_module._Input(None, io.BytesIO(text.encode('utf-8')))
+        self.stream = text_files.TextFile('-', None, io.BytesIO(text.encode('utf-8')))
 
     def __enter__(self):
-        self.opened, documents_module._opened = documents_module._opened, lambda path: self.stream
+        self.opened, documents_module.open_text_file = documents_module.open_text_file, lambda path: self.stream
 
     def __exit__(self, *_):
-        documents_module._opened = self.opened
+        documents_module.open_text_file = self.opened
 
 
 def test_a_document_longer_than_everything_is_cut_and_said_so(tmp_path, vocab, caplog):
@@ -320,7 +321,7 @@ def test_a_truncated_gz_is_an_error(tmp_path, vocab):
 
 def test_a_line_without_an_end_is_an_error(tmp_path, vocab, monkeypatch):
     """Before it fills the memory."""
-    monkeypatch.setattr(documents_module, 'MAX_LINE', 100)
+    monkeypatch.setattr(text_files, 'MAX_LINE', 100)
     build(write(tmp_path / 'fits', b'a' * 99 + b'\n'), vocab, tmp_path / 'made')
     with pytest.raises(CorpusError) as caught:
         build(write(tmp_path / 't', b'a\n' + b'a' * 101), vocab, tmp_path / 'other')

@@ -11,10 +11,10 @@ import sys
 
 import pytest
 
-from bert4keras import cli
+from bert4keras import cli, text_files
 from bert4keras.embedding import cluster, corpus
+from bert4keras.embedding.texts import read_texts
 from bert4keras.errors import CorpusError
-from bert4keras.pretraining.documents import read_texts
 from tests.helpers.folders import content
 from tests.test_embedding_corpus import TEXTS, FakeEmbedder, records, write
 
@@ -50,6 +50,17 @@ def test_plain_lines_are_found_again(tmp_path):
     texts = list(read_texts([path]))
     assert [text[:4] for text in cluster.read_located(cluster.locate(texts[2:]), 'text', None)] == [
         (path, 3, path + ':3', u'c'), (path, 4, path + ':4', u'd')]
+
+
+def test_a_line_that_got_too_long_has_its_number_of_the_file(tmp_path, monkeypatch):
+    """Not of the shard, whose first line is the third here."""
+    path = str(tmp_path / 'a.txt')
+    with io.open(path, 'wb') as stream:
+        stream.write(b'a\nb\nc\nd and more\n')
+    parts = cluster.locate(list(read_texts([path]))[2:])
+    monkeypatch.setattr(text_files, 'MAX_LINE', 5)
+    with pytest.raises(CorpusError, match='a.txt, line 4 has more than 5 bytes'):
+        cluster.read_located(parts, 'text', None)
 
 
 def test_without_ray_is_an_error_that_says_so(tmp_path, monkeypatch, capsys):

@@ -17,7 +17,8 @@ PACKAGE = os.path.dirname(os.path.abspath(bert4keras.__file__))
 ENGINES = ('keras', 'tf_keras', 'tensorflow', 'jax', 'torch')
 # From the lowest to the highest; a module may import those of its own line and of the lines above it.
 ORDER = (
-    ('bus_error', 'compat', 'early', 'early.text', 'errors', 'files', 'hdf5', 'hdf5_structure', 'terminal'),
+    ('bus_error', 'compat', 'early', 'early.text', 'errors', 'files', 'hdf5', 'hdf5_structure', 'terminal',
+     'text_files'),
     ('which_keras', 'early.backend', 'backend', 'batching', 'early.task_layers', 'model_file', 'parallel', 'reference',
      'release', 'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
@@ -26,16 +27,17 @@ ORDER = (
     ('weights',),
     ('bert',),
     ('stepping',),
-    ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'plots', 'pretraining', 'snippets', 'verify'),
+    ('convert', 'decoding', 'embedding', 'generators', 'keras_bert', 'plots', 'snippets', 'verify'),
+    ('pretraining',),
     ('embedding_commands',),
     ('cli',),
 )
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
 ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early.text', 'embedding.dense', 'embedding.directory',
-               'embedding.fields', 'embedding.pooling', 'errors', 'files', 'hdf5', 'hdf5_structure', 'parallel', 'plots',
-               'reference', 'release', 'search', 'terminal', 'tokenizer', 'tokenizer_files', 'tokenizer_parts',
-               'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
+               'embedding.fields', 'embedding.pooling', 'embedding.texts', 'errors', 'files', 'hdf5', 'hdf5_structure',
+               'parallel', 'plots', 'reference', 'release', 'search', 'terminal', 'text_files', 'tokenizer', 'tokenizer_files',
+               'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
                'pretraining.checkpoints', 'pretraining.corpus', 'pretraining.documents', 'pretraining.export',
                'pretraining.feeding', 'pretraining.masks', 'pretraining.metrics', 'pretraining.order',
                'pretraining.packing', 'pretraining.reader', 'pretraining.records')

@@ -6,7 +6,7 @@
     directory       what a directory of sentence-transformers says: pooling, Dense, Normalize, prompts
     pooling, dense  the vectors of a text's tokens to one vector, and a layer on top
     fields          the JSON files of a directory
-    corpus          the vectors of any number of texts, in files
+    corpus          the vectors of any number of texts, in files; texts reads these texts from files
     cluster         the same by Ray Data, on one machine or several
     export          ONNX and SavedModels, to be served without bert4keras
 

@@ -17,8 +17,8 @@ import json
 import logging
 import os
 
+from bert4keras.embedding.texts import texts_from
 from bert4keras.errors import CorpusError
-from bert4keras.pretraining.documents import texts_from
 from bert4keras.which_keras import ENVIRONMENT
 
 __all__ = ['check_ray', 'locate', 'make_shards', 'read_located']

@@ -21,9 +21,10 @@ import numpy as np
 
 from bert4keras.compat import fspath
 from bert4keras.embedding import cluster
+from bert4keras.embedding.texts import read_texts
 from bert4keras.errors import CorpusError, TextError, some
 from bert4keras.files import lock, move_files, synced, temporary_directory, whole_file
-from bert4keras.pretraining.documents import STDIN, find_inputs, read_texts
+from bert4keras.text_files import STDIN, find_inputs
 
 __all__ = ['DONE', 'FORMATS', 'embed_corpus', 'read_vectors']
 

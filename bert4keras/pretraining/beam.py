@@ -16,7 +16,8 @@ import collections
 import os
 
 from bert4keras.errors import CorpusError
-from bert4keras.pretraining.documents import STDIN, Block, read_again
+from bert4keras.pretraining.documents import Block, read_again
+from bert4keras.text_files import STDIN
 
 __all__ = ['runner']
 

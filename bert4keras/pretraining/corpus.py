@@ -36,9 +36,10 @@ from bert4keras.errors import CorpusError, some
 from bert4keras.files import copy_file, lock, move_files, synced, temporary_directory, whole_file
 from bert4keras.parallel import WorkerError, parallel_apply_generator
 from bert4keras.pretraining import beam
-from bert4keras.pretraining.documents import BLOCK, Lines, find_inputs, read_blocks, read_documents
+from bert4keras.pretraining.documents import BLOCK, Lines, read_blocks, read_documents
 from bert4keras.pretraining.packing import MODES, NO_LABEL, Encoder, find_segmenter, pack
 from bert4keras.pretraining.records import encode_example, encode_record
+from bert4keras.text_files import find_inputs
 from bert4keras.tokenizer import SpTokenizer, Tokenizer
 from bert4keras.tokenizer_files import load_tokenizer
 

@@ -11,7 +11,7 @@ TOKENS = 'tests/test_tokenizer_files.py'
 GRAPH = '--slow tests/test_embedding_export.py -k graph'
 
 MUTATIONS = [
-    ("a shard's texts from the beginning of its file", 'documents.py', 'stream.stream.seek(start)', 'pass',
+    ("a shard's texts from the beginning of its file", 'texts.py', 'stream.lines(start, line)', 'stream.lines(0, line)',
      'tests/test_embedding_cluster.py'),
     ('an exported graph pools padding', 'export.py', 'kops.logical_and(kops.not_equal(token_ids, self.pad_token_id), ',
      'kops.logical_and(kops.not_equal(token_ids, -1), ', GRAPH),
@@ -62,7 +62,7 @@ MUTATIONS = [
     ('the ids are not compared', 'corpus.py', 'dumps([record.id, record.text])', 'dumps([record.text])', FILES),
     ('the model is not compared', 'corpus.py', "if known.get('model') != settings['model']:", 'if False:', FILES),
     ("NaN is a vector", 'corpus.py', '~np.isfinite(vectors).all(axis=1)', 'vectors[:, 0] != vectors[:, 0]', FILES),
-    ('null is a text', 'documents.py', 'and not isinstance(found[field], TEXT):', 'and False:', FILES),
+    ('null is a text', 'text_files.py', 'and not isinstance(found[field], TEXT):', 'and False:', FILES),
     ("the config's padding, which is <s>", 'encoder.py', "config['pad_token_id'] == tokenizer.token_pad_id:", 'True:',
      VECTORS),
     ('another padding is not noticed', 'encoder.py', "if getattr(tokenizer, 'token_pad_id', pad_token_id) != pad",
