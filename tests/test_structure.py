@@ -34,13 +34,13 @@ ORDER = (
 )
 # Import paths of earlier days: they re-export, and nothing in the package imports them.
 OLD_PATHS = ('checkpoint', 'commands', 'families', 'models', 'tensor_bundle', 'tokenizers', 'train', 'utils')
-ENGINE_FREE = ('batching', 'bus_error', 'compat', 'early.text', 'embedding.dense', 'embedding.directory',
-               'embedding.fields', 'embedding.pooling', 'embedding.texts', 'errors', 'files', 'hdf5', 'hdf5_structure',
-               'parallel', 'plots', 'reference', 'release', 'search', 'terminal', 'text_files', 'tokenizer', 'tokenizer_files',
-               'tokenizer_parts', 'tokenizers', 'utils', 'checkpoint', 'families', 'tensor_bundle', 'pretraining',
-               'pretraining.checkpoints', 'pretraining.corpus', 'pretraining.documents', 'pretraining.export',
-               'pretraining.feeding', 'pretraining.masks', 'pretraining.metrics', 'pretraining.order',
-               'pretraining.packing', 'pretraining.reader', 'pretraining.records')
+ENGINE_FREE = ('batching', 'bus_error', 'checkpoint', 'compat', 'early.text', 'embedding.dense', 'embedding.directory',
+               'embedding.fields', 'embedding.pooling', 'embedding.texts', 'errors', 'families', 'files', 'hdf5',
+               'hdf5_structure', 'parallel', 'plots', 'pretraining', 'pretraining.checkpoints', 'pretraining.corpus',
+               'pretraining.documents', 'pretraining.export', 'pretraining.feeding', 'pretraining.masks',
+               'pretraining.metrics', 'pretraining.order', 'pretraining.packing', 'pretraining.reader',
+               'pretraining.records', 'reference', 'release', 'search', 'tensor_bundle', 'terminal', 'text_files',
+               'tokenizer', 'tokenizer_files', 'tokenizer_parts', 'tokenizers', 'utils')
 # These start Keras when a function of theirs needs it.
 LAZY = ('cli', 'commands', 'convert', 'decoding', 'embedding', 'embedding.cluster', 'embedding.corpus',
         'embedding.cross_encoder', 'embedding.encoder', 'embedding_commands', 'model_file', 'pretraining.commands',

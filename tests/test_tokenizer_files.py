@@ -115,12 +115,25 @@ def test_the_normalizer_decides(tmpdir, normalizer, tokens):
 def test_lower_casing_may_come_first(tmpdir, normalizer, tokens):
     """A Lowercase before the rest, which sentence-transformers' do_lower_case writes, leaves accents to the rest."""
     data = word_piece(normalizer)
+    assert tokens_of(load_tokenizer(write(tmpdir, tokenizer=data), lowercase=True), '\xc4 A') == tokens
     data['normalizer'] = {'type': 'Sequence', 'normalizers': [{'type': 'Lowercase'}, data['normalizer']]}
     assert tokens_of(load_tokenizer(write(tmpdir, tokenizer=data)), '\xc4 A') == tokens
     for steps in ([{'type': 'Lowercase'}, 5], [{'type': 'NFC'}, data['normalizer']['normalizers'][1]]):
         data['normalizer']['normalizers'] = steps
         with pytest.raises(VocabularyError):
             load_tokenizer(write(tmpdir, tokenizer=data))
+
+
+def test_a_vocabulary_or_a_unigram_is_lower_cased_when_asked(tmpdir):
+    """A cased vocabulary alone, and the model of ALBERT's kind; accents stay as they were."""
+    save_vocab(str(tmpdir.mkdir('words').join('vocab.txt')), IDS)
+    words = [load_tokenizer(str(tmpdir.join('words')), lowercase=lowercase) for lowercase in (False, True)]
+    assert [tokens_of(tokenizer, '\xc4 A') for tokenizer in words] == ['[UNK] A', '\xe4 a']
+    pytest.importorskip('sentencepiece', reason='sentencepiece is not in this row')
+    steps = [step for step in unigram()['normalizer']['normalizers'][:2]]
+    write(tmpdir.mkdir('pieces'), tokenizer=unigram(normalizer={'type': 'Sequence', 'normalizers': steps}))
+    pieces = [load_tokenizer(str(tmpdir.join('pieces')), lowercase=lowercase) for lowercase in (False, True)]
+    assert [tokens_of(tokenizer, '\xe4A') for tokenizer in pieces] == ['\u2581 \xe4 A', '\u2581 \xe4 a']
 
 
 @pytest.mark.parametrize('settings, text, tokens', [

@@ -194,18 +194,14 @@ def load_model(release, lowercase=False, **options):
 
     Args:
         release: a `release.directory.Release`.
-        lowercase: True lower-cases texts, whatever the tokenizer's files say; accents are as they say.
+        lowercase: see `load_tokenizer`.
         **options: of `build_bert_model`.
 
     Returns:
         (Keras model, tokenizer).
     """
     from bert4keras.tokenizer_files import load_tokenizer
-    tokenizer = load_tokenizer(release)
-    if lowercase and tokenizer._case_sensitive:
-        if getattr(tokenizer, '_strip_accents', False) is None:  # which follows the other setting
-            tokenizer._strip_accents = False
-        tokenizer._case_sensitive = False
+    tokenizer = load_tokenizer(release, lowercase)
     from bert4keras.bert import build_bert_model
     config = read_config(release.config_path)
     if config['pad_token_id'] == tokenizer.token_pad_id:

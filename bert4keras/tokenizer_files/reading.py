@@ -34,11 +34,12 @@ PLAIN_CLASSES = ('PreTrainedTokenizer', 'TokenizersBackend')  # ... and of these
 NO_LIMIT = 10 ** 9  # transformers writes 10 ** 30 where it knows no model_max_length
 
 
-def load_tokenizer(source):
+def load_tokenizer(source, lowercase=False):
     """Returns the tokenizer that belongs to a model.
 
     Args:
         source: its directory, or the prefix of a checkpoint in it; or a `families.Release`.
+        lowercase: True lower-cases texts, whatever the files say; accents are kept or dropped as they say.
 
     Returns:
         `Tokenizer` or `SpTokenizer`: Google's for a directory without tokenizer.json and tokenizer_config.json, with
@@ -58,7 +59,16 @@ def load_tokenizer(source):
     tokenizer = open_tokenizer(directory, vocab_path)
     if config_path is not None:
         _check_size(tokenizer, json_path if os.path.exists(json_path) else vocab_path, config_path)
+    if lowercase:
+        _lower_case(tokenizer)
     return tokenizer
+
+
+def _lower_case(tokenizer):
+    """Makes a tokenizer lower-case texts; see `load_tokenizer`."""
+    if tokenizer._case_sensitive and getattr(tokenizer, '_strip_accents', False) is None:
+        tokenizer._strip_accents = False  # None would follow the other setting
+    tokenizer._case_sensitive = False
 
 
 def open_tokenizer(directory, vocab_path):
