@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-from bert4keras.release.config import SIZES as FIELDS, read_config
+from bert4keras.release.config import SIZES as FIELDS, longest_row, read_config
 from bert4keras.release.directory import find_release
 from bert4keras.release.variables import open_variables
 from tests.helpers.releases import ALBERT_CONFIG, ALBERT_ZH_CONFIG, CONFIG, ROBERTA_CONFIG, make_release, random_ids
@@ -136,7 +136,7 @@ def release_question(directory, gelu='erf'):
     """The question for a release that somebody has: mixed lengths, two segments."""
     directory = os.path.normpath(str(directory))
     config = read_config(find_release(directory).config_path)
-    batch = random_ids(config, batch=5, length=min(config['max_position_embeddings'], 43))
+    batch = random_ids(config, batch=5, length=min(longest_row(config), 43))
     return Question('%s %s' % (os.path.basename(directory), gelu), directory,
                     gelu if config['hidden_act'] == 'gelu' else None, [batch], real=True)
 

@@ -19,9 +19,9 @@ from bert4keras.release.directory import find_release
 from bert4keras.release.variables import open_variables
 from bert4keras.verify import build_with_outputs
 from parity.measure import check, difference, function_to, real_positions, tolerance
-from parity.peers import hugging_face, keras_bert as peer_keras_bert, require
-from parity.questions import SHORT_BERT
-from tests.helpers.releases import ALBERT_CONFIG, make_release, random_ids, random_variables
+from parity.peers import PEERS, hugging_face, keras_bert as peer_keras_bert, ours as peer_ours, reference, require
+from parity.questions import SHORT_BERT, release_question
+from tests.helpers.releases import ALBERT_CONFIG, ROBERTA_CONFIG, make_release, random_ids, random_variables
 
 def test_one_gelu_for_the_other_cannot_pass():
     """On ALBERT too they differ by ten times the tolerance and more, behind every application of the block."""
@@ -60,6 +60,29 @@ def test_transformers_opens_what_was_saved_without_heads(tmp_path, architecture,
     ids = random_ids(config)
     pooled = hugging_face.outputs(hugging_face.open_release(there, architecture), *ids)['Pooler-Dense']
     check('%s pooled' % architecture, bert.model.predict(list(ids)), pooled, 1e-5)
+
+
+@pytest.mark.parametrize('name, config, gelu', [
+    ('google', SHORT_BERT, 'tanh'), ('google', ALBERT_CONFIG, 'tanh'), ('hugging_face', SHORT_BERT, 'erf'),
+    ('hugging_face', ALBERT_CONFIG, 'tanh'), ('hugging_face', ROBERTA_CONFIG, 'erf'),
+    ('hugging_face', ROBERTA_CONFIG, 'tanh')])
+def test_a_peer_opens_a_release_without_a_pooler(tmp_path, name, config, gelu):
+    """As pretraining without pairs writes it: hidden states and words are compared, and nobody complains."""
+    require(*PEERS[name].packages)
+    make_release(tmp_path, config=dict(config, max_position_embeddings=40))
+    there = os.path.join(str(tmp_path), 'there')
+    build_bert_model(str(tmp_path), with_mlm=True, return_keras_model=False).save_release(there)
+    question, peer = release_question(there, gelu), PEERS[name].module
+    assert not [variable for variable in question.variables() if 'pooler' in variable]
+    assert question.batches[0][0].shape == (5, 37 if config is ROBERTA_CONFIG else 40)  # the longest that there is
+    layers = peer.layers(question)
+    assert ('MLM-Proba' in layers) == (name == 'hugging_face' and (config, gelu) != (ROBERTA_CONFIG, 'tanh'))
+    (theirs,), mine, exact = peer.answers([question]), peer_ours.answer(question), reference.answer(question)
+    assert list(theirs) == layers and 'Encoder-2-FeedForward-Norm' in layers
+    for layer in mine:
+        check('no pooler, ours: %s' % layer, mine[layer], exact[layer], 2e-5)
+        if layer in theirs:
+            check('no pooler, %s: %s' % (name, layer), theirs[layer], exact[layer], 1e-11 if peer.EXACT else 2e-5)
 
 
 @pytest.fixture(scope='module')

@@ -33,22 +33,23 @@ def answers(asked):
 def answer(question):
     """One answer, in a graph and session of its own."""
     names = layers(question)
-    with opened(question.config['model_type'], question.config, question.checkpoint) as run:
+    with opened(question.config['model_type'], question.config, question.checkpoint, 'Pooler-Dense' in names) as run:
         return collect(names, question, lambda batch: operator.itemgetter(*names)(run(*batch)))
 
 
 @contextlib.contextmanager
-def opened(package, config, prefix):
+def opened(package, config, prefix, with_pool=True):
     """A model in a graph of its own, its weights restored by TensorFlow's own Saver.
 
     Args:
         package: 'bert' or 'albert'.
         config: dict, the fields that Google's config class has.
         prefix: of the checkpoint; what the model has and the checkpoint lacks is an error.
+        with_pool: False for a checkpoint without a pooler, as the model always has one.
 
     Yields:
         function from int arrays [B, T], token ids of which 0 is padding and segment ids, to an OrderedDict
-        {layer name: float32 array}: embeddings, every block, the pooler.
+        {layer name: float32 array}: embeddings, every block, the pooler if asked for.
     """
     import tensorflow as tf
     modeling = importlib.import_module(package + '.modeling')
@@ -58,10 +59,12 @@ def opened(package, config, prefix):
         model = getattr(modeling, name + 'Model')(
             getattr(modeling, name + 'Config').from_dict(config), is_training=False, input_ids=token_ids,
             token_type_ids=segment_ids, input_mask=tf.cast(tf.not_equal(token_ids, 0), tf.int32))
-        tf.compat.v1.train.Saver().restore(session, prefix)
+        needed = [variable for variable in tf.compat.v1.global_variables()
+                  if with_pool or '/pooler/' not in variable.name]
+        tf.compat.v1.train.Saver(needed).restore(session, prefix)
         blocks = model.get_all_encoder_layers()
         names = ['Encoder-%d-FeedForward-Norm' % (index + 1) for index in range(len(blocks))]
-        fetches = [model.get_embedding_output()] + blocks + [model.get_pooled_output()]
+        fetches = [model.get_embedding_output()] + blocks + [model.get_pooled_output()] * with_pool
 
         def run(*batch):
             arrays = session.run(fetches, dict(zip((token_ids, segment_ids), batch)))

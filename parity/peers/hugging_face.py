@@ -12,7 +12,7 @@ import shutil
 import tempfile
 
 from bert4keras.convert import convert
-from bert4keras.release.families import IGNORABLE
+from bert4keras.release.families import IGNORABLE, family_of
 from parity.questions import HEADS, collect
 
 GELUS = ('erf', 'tanh', None)
@@ -21,13 +21,20 @@ ARCHITECTURES = {'bert': 'Bert', 'albert': 'Albert', 'roberta': 'Roberta', 'xlm-
 LAYOUTS = ('tensorflow', 'hugging-face')
 TRAINS = False
 EXACT = True  # it computes in float64
-HEAD, POOLER = re.compile(r'(cls|predictions|sop_classifier|lm_head)\.'), re.compile(r'roberta\.pooler\.')
+HEAD = re.compile(r'(cls|predictions|sop_classifier|lm_head)\.')
+BESIDE_WORDS = re.compile(r'(\w+\.pooler|cls\.seq_relationship|sop_classifier)\.')
 
 
 def layers(question):
-    """What it has of a question's layers: of the embeddings, the last."""
+    """What it has of a question's layers: of the embeddings, the last; a head for pairs beside the others only.
+
+    RoBERTa's head for words always has the exact GELU there, so that of the other is not its.
+    """
     names = question.layers()
-    return [name for name in names if name != 'Embedding-Norm' or 'Embedding-Mapping' not in names]
+    lacking = ['Embedding-Norm'] * ('Embedding-Mapping' in names) + ['NSP-Proba'] * (not set(HEADS) <= set(names))
+    if question.gelu == 'tanh' and family_of(question.config).counts_tokens:
+        lacking.append('MLM-Proba')
+    return [name for name in names if name not in lacking]
 
 
 def answers(asked):
@@ -45,9 +52,12 @@ def answer(question):
         convert(question.directory, there, layout='hugging-face')
         if question.gelu:
             change_config(there, hidden_act={'erf': 'gelu', 'tanh': 'gelu_new'}[question.gelu])
-        model = open_release(there, family + ('ForPreTraining' if whole else 'Model'), None if whole else HEAD).double()
-        if family.endswith('Roberta') and 'MLM-Proba' in names:  # which no model there has beside the pooler
-            words = open_release(there, family + 'ForMaskedLM', POOLER).double()
+        if whole:
+            model = open_release(there, family + 'ForPreTraining').double()
+        else:  # what was pretrained without pairs has no pooler
+            model = open_release(there, family + 'Model', HEAD, add_pooling_layer='Pooler-Dense' in names).double()
+        if not whole and 'MLM-Proba' in names:  # which no model there has beside the pooler alone
+            words = open_release(there, family + 'ForMaskedLM', BESIDE_WORDS).double()
     finally:
         shutil.rmtree(directory)
     return collect(names, question, lambda batch: operator.itemgetter(*names)(
@@ -63,17 +73,18 @@ def change_config(directory, **fields):
         stream.write(u'%s' % json.dumps(config))
 
 
-def open_release(directory, architecture, surplus=None):
+def open_release(directory, architecture, surplus=None, **options):
     """Opens a directory as a class of transformers; fails unless its keys are exactly the class's.
 
     Args:
         directory: of a release in Hugging Face's layout.
         architecture: the class's name, such as 'AlbertForPreTraining'.
         surplus: pattern of keys that may be there besides; what an optimizer left may always.
+        **options: of the class's constructor.
     """
     import transformers
     model, info = getattr(transformers, architecture).from_pretrained(
-        directory, output_loading_info=True, attn_implementation='eager')
+        directory, output_loading_info=True, attn_implementation='eager', **options)
     info['unexpected_keys'] = [key for key in info['unexpected_keys'] if not IGNORABLE.search(key)
                                and not (surplus and surplus.match(key))]
     off = {what: sorted(keys) for what, keys in info.items() if keys}
@@ -90,8 +101,8 @@ def outputs(model, token_ids, segment_ids, pad_token_id=0, words=None):
         words: None, or another model, ForMaskedLM, for that head.
 
     Returns:
-        OrderedDict {layer name: array}: the input of the first block, every block, the pooler, then the heads
-        that the model has.
+        OrderedDict {layer name: array}: the input of the first block, every block, then of the pooler and the heads
+        those that the model has.
     """
     import torch
     token_ids, segment_ids = [torch.tensor(ids, dtype=torch.long) for ids in (token_ids, segment_ids)]
@@ -105,7 +116,8 @@ def outputs(model, token_ids, segment_ids, pad_token_id=0, words=None):
     for index, hidden in enumerate(base.hidden_states):
         first = 'Embedding-Mapping' if is_albert else 'Embedding-Norm'
         named['Encoder-%d-FeedForward-Norm' % index if index else first] = hidden
-    named['Pooler-Dense'] = base.pooler_output
+    if base.pooler_output is not None:
+        named['Pooler-Dense'] = base.pooler_output
     if heads is not None:
         named['NSP-Proba'] = (heads.sop_logits if is_albert else heads.seq_relationship_logits).softmax(-1)
         named['MLM-Proba'] = heads.prediction_logits.softmax(-1)

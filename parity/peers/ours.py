@@ -16,8 +16,10 @@ def answer(question):
     names = reference.layers(question)
     arguments = dict(gelu=question.gelu, with_pool='Pooler-Dense' in names, with_nsp='NSP-Proba' in names,
                      with_mlm='MLM-Proba' in names)
-    if question.strict:
-        model, outputs = build_with_outputs(question.config, question.checkpoint, names, **arguments)
+    if not question.trains:  # a shared block has an output for each of its applications
+        every = reference.every_layer(question)
+        model, outputs = build_with_outputs(question.config, question.checkpoint, every, **arguments)
+        outputs = [outputs[every.index(name)] for name in names]
     else:
         model = build_bert_model(question.config, question.checkpoint, **arguments)
         outputs = [model.get_layer(name).output for name in names]

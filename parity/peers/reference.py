@@ -20,8 +20,11 @@ def answer(question, dtype='float64'):
 
 def layers(question):
     """The layers that are compared with float64: for a strict question, each that the formulas have."""
-    if not question.strict:
-        return question.layers()
+    return every_layer(question) if question.strict else question.layers()
+
+
+def every_layer(question):
+    """The layers that the formulas have of a question, in their order."""
     return list(forward(question.config, question.variables(), *question.batches[-1], gelu=question.gelu))
 
 
