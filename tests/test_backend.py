@@ -9,8 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from bert4keras import backend
 from bert4keras.backend import ENGINES, compute_dtype, describe, gather, keras, kops
 from bert4keras.layers import ACTIVATIONS, BertDense
+from bert4keras.seam import keras2, keras3
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.standard_normal((5, 3, 7)).astype('float32')
@@ -76,6 +78,16 @@ def test_activations_mean_the_same(name):
     model.set_weights([kernel, bias])
     expected = dict(reference.ACTIVATIONS, softmax=reference.softmax)[name](3.0 * X[0].astype('float64'))
     np.testing.assert_allclose(model.predict(X[0]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_both_halves_of_the_seam_offer_the_same():
+    """What keras3.py has keras2.py has, too, with the same arguments; it is what backend.py offers."""
+    arguments = {module: {name: getattr(module, name).__code__.co_varnames[:getattr(module, name).__code__.co_argcount]
+                          for name in module.__all__ if name != 'untouched_zeros'} for module in (keras2, keras3)}
+    assert keras2.__all__ == keras3.__all__ and arguments[keras2] == arguments[keras3]
+    running = keras3 if backend.IS_KERAS_3 else keras2
+    assert [name for name in running.__all__ if name != 'policy'
+            and getattr(backend, name) is not getattr(running, name)] == []
 
 
 def test_describe_names_keras_and_engine():

@@ -95,7 +95,7 @@ def test_lower_casing_goes_along(directories, tmp_path):
 
 def test_what_cannot_be_exported_here_says_where(directories, tmp_path, capsys, monkeypatch):
     """By a Keras or an engine that does not do it, or without a package: nothing is loaded, nothing made."""
-    monkeypatch.setattr(backend, 'is_installed', lambda name: False)
+    monkeypatch.setattr('bert4keras.seam.exports.is_installed', lambda name: False)
     monkeypatch.setattr('bert4keras.embedding.encoder.load_model', None)
     cases = {'jax': [('onnx', 'set KERAS_BACKEND=tensorflow or torch'), ('saved-model', 'pip install tensorflow')],
              'torch': [('saved-model', 'set KERAS_BACKEND=jax or tensorflow'), ('onnx', 'pip install onnx onnxscript')],

@@ -7,6 +7,7 @@ import pytest
 
 from bert4keras import backend, layers, reference
 from bert4keras.backend import get_values, keras
+from bert4keras.seam import attention, operations
 
 BATCH, LENGTH, HIDDEN = 3, 5, 12
 IDS = np.array([[4, 9, 2, 7, 1], [3, 3, 8, 0, 0], [6, 0, 0, 0, 0]], 'int32')
@@ -142,9 +143,9 @@ if keras.backend.backend() in ('jax', 'torch'):
         expected = np.matmul(reference.softmax(scores.astype('float64')), value).transpose(0, 2, 1, 3)
         tensors = [backend.kops.convert_to_tensor(array) for array in (query, key, value, mask)]
         if keras.backend.backend() == 'jax':
-            found = backend._jax_attention(*tensors, implementation='xla')
+            found = attention.jax_attention(*tensors, implementation='xla')
         else:
-            found = backend._torch_attention(*tensors)
+            found = attention.torch_attention(*tensors)
         assert np.abs(backend.kops.convert_to_numpy(found) - expected).max() < 1e-5
         assert backend.fused_attention(*tensors) is None  # on a CPU, and in float32
 
@@ -156,7 +157,7 @@ if keras.backend.backend() == 'jax':
         given = []
         monkeypatch.setattr(jax.nn, 'dot_product_attention', lambda *args, **options: given.append(options))
         tensors = [np.zeros((3, 2, LENGTH, 8), 'float32')] * 3 + [np.ones((3, queries, LENGTH), bool)]
-        backend._jax_attention(*map(backend.kops.convert_to_tensor, tensors))
+        attention.jax_attention(*map(backend.kops.convert_to_tensor, tensors))
         assert given[0]['mask'].shape == (3, 1, LENGTH, LENGTH) and given[0]['implementation'] == 'cudnn'
 
     @pytest.mark.parametrize('shape, expected', [((1, 2, 6, 64), True), ((1, 2, 7, 64), False),
@@ -164,9 +165,9 @@ if keras.backend.backend() == 'jax':
     def test_what_cudnn_takes(shape, expected, monkeypatch):
         """Heads of a multiple of 8 up to 128, even lengths; and only on a GPU."""
         import jax
-        assert not backend._jax_has_kernel(np.zeros(shape), np.zeros(shape))
+        assert not attention.jax_has_kernel(np.zeros(shape), np.zeros(shape))
         monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
-        assert backend._jax_has_kernel(np.zeros(shape), np.zeros(shape)) == expected
+        assert attention.jax_has_kernel(np.zeros(shape), np.zeros(shape)) == expected
 
 
 def test_heads_that_do_not_divide_the_width():
@@ -205,7 +206,7 @@ def test_activations_are_numbers_that_are_known():
     """In figures, so that the reference shares no mistake; a constant of the tanh formula wrong by 1e-6 shows."""
     x = np.linspace(-2.2, -1.4, 801)[:, None]
     inputs = keras.layers.Input(shape=(1,))
-    functions = ['silu', 'gelu_erf', 'gelu_tanh', lambda x: backend.Keras2().gelu(x, True)]
+    functions = ['silu', 'gelu_erf', 'gelu_tanh', lambda x: operations.gelu(x, True)]
     outputs = [layers.BertDense(1, activation=function, use_bias=False)(inputs) for function in functions]
     model = keras.models.Model(inputs, outputs)
     model.set_weights([np.ones((1, 1))] * 4)

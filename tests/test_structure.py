@@ -20,7 +20,7 @@ ORDER = (
     ('bus_error', 'compat', 'early', 'early.text', 'errors', 'files', 'hdf5', 'hdf5_structure', 'terminal',
      'text_files'),
     ('which_keras', 'early.backend', 'backend', 'batching', 'early.task_layers', 'model_file', 'parallel', 'reference',
-     'release', 'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
+     'release', 'seam', 'search', 'tokenizer', 'tokenizer_files', 'tokenizer_parts'),
     ('layers', 'optimizers'),
     ('early.layers', 'early.model'),
     ('graph', 'heads', 'losses'),
@@ -98,6 +98,12 @@ def rank(name):
 def test_no_arrow_points_up(name):
     """A module imports only what stands no higher than itself, and no old import path."""
     assert [other for other in sorted(ARROWS[name]) if other in OLD_PATHS or rank(other) > rank(name)] == []
+
+
+def test_the_rooms_of_the_seam_are_the_backend_s():
+    """Nothing else of the package opens them, so what a version of Keras changes is behind backend.py."""
+    assert {name for name in MODULES if any(other.split('.')[0] == 'seam' for other in ARROWS[name])
+            if name.split('.')[0] != 'seam'} == {'backend'}
 
 
 def test_there_is_no_circle():

@@ -9,7 +9,7 @@ MUTATIONS = [
     ('epsilon outside the root', 'layers.py', 'centered * kops.rsqrt(variance + self.epsilon)',
      'centered / (kops.sqrt(variance) + self.epsilon)'),
     ('epsilon 1e-7 by default', 'layers.py', 'epsilon=1e-12', 'epsilon=1e-7'),
-    ('a constant of the GELU wrong by 1e-6', 'backend.py', '0.044715', '0.044716'),
+    ('a constant of the GELU wrong by 1e-6', 'operations.py', '0.044715', '0.044716'),
     ('what is left is dropped', 'layers.py', 'keras.layers.Dropout(dropout_rate)',
      'keras.layers.Dropout(1 - dropout_rate)'),
     ('lm sees padding on its left', 'layers.py', 'return kops.logical_and(is_token, not_later)',
