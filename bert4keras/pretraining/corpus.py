@@ -351,8 +351,9 @@ def _finish(output, options, headers, lines, tokenizer):
     for name in _COUNTS:
         content[name] = sum(header[name] for header in headers)
     if not content['rows']:
-        raise CorpusError({'albert': 'no document has two tokens, which mode albert makes a pair of: use mode roberta'}.get(
-            options['mode'], 'no text has a token'))
+        if options['mode'] == 'albert':
+            raise CorpusError('no document has two tokens, of which mode albert makes a pair: use mode roberta')
+        raise CorpusError('no text has a token')
     content['padding_share'] = round(1 - content['tokens'] / (content['rows'] * options['length']), 4)
     content['special_ids'] = {'pad': tokenizer.token_pad_id, 'cls': tokenizer.token_cls_id,
                               'sep': tokenizer.token_sep_id, 'mask': tokenizer.token_mask_id}
