@@ -5,6 +5,9 @@ With `TF_KERAS=1` it is `tensorflow.keras`, else the package `keras` (2.3 or 3).
 Which engine, for Keras 3: `KERAS_BACKEND`, else the one that keras.json names if it is installed
 (Keras itself writes "tensorflow" into that file at its first import, installed or not), else the
 first installed of tensorflow, jax and torch.
+
+`BERT4KERAS_COMPILE_CACHE` names a directory where JAX keeps what it compiled, for later processes. It is made for its
+owner alone: what lies in it is run.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -12,13 +15,15 @@ import io
 import json
 import logging
 import os
+import stat
 import sys
 
 __all__ = ['ENGINES', 'ENVIRONMENT', 'INSTALL_HINT', 'import_keras', 'is_installed']
 
 ENGINES = ('tensorflow', 'jax', 'torch')
 # what decides it, for another process that is to run the same
-ENVIRONMENT = ('KERAS_BACKEND', 'TF_KERAS', 'TF_USE_LEGACY_KERAS', 'KERAS_HOME', 'JAX_PLATFORMS')
+ENVIRONMENT = ('KERAS_BACKEND', 'TF_KERAS', 'TF_USE_LEGACY_KERAS', 'KERAS_HOME', 'JAX_PLATFORMS',
+               'BERT4KERAS_COMPILE_CACHE')
 INSTALL_HINT = ('install one of: pip install "keras>=3" jax | pip install "keras>=3" tensorflow-cpu | '
                 'pip install "keras>=3" torch')
 logger = logging.getLogger(__name__)
@@ -64,6 +69,27 @@ def _choose_engine():
                       % (', '.join(ENGINES), INSTALL_HINT))
 
 
+def _keep_compiled(engine):
+    """Does what BERT4KERAS_COMPILE_CACHE asks for; ValueError if others might have put programs there."""
+    directory = os.environ.get('BERT4KERAS_COMPILE_CACHE')
+    if not directory:
+        return
+    if engine != 'jax':
+        logger.info('BERT4KERAS_COMPILE_CACHE: this engine, %s, keeps nothing; JAX does', engine)
+        return
+    directory = os.path.abspath(os.path.expanduser(directory))
+    if not os.path.isdir(directory):
+        os.makedirs(directory, 0o700)
+    found = os.stat(directory)
+    if hasattr(os, 'getuid') and (found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise ValueError('BERT4KERAS_COMPILE_CACHE=%s: others can write to that directory, and what lies in it is run: '
+                         'name one that is yours alone (chmod 700)' % directory)
+    import jax
+    jax.config.update('jax_compilation_cache_dir', directory)
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+    jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
 def import_keras():
     """Returns the Keras module to use; see the module's docstring for the rule."""
     _configured_engine()  # raises where no Keras could start
@@ -81,4 +107,5 @@ def import_keras():
     if not hasattr(keras, 'ops') and keras.backend.backend() != 'tensorflow':
         raise ImportError('Keras 2 runs on %s here; bert4keras needs it on TensorFlow: set KERAS_BACKEND='
                           'tensorflow' % keras.backend.backend())
+    _keep_compiled(keras.backend.backend())
     return keras
