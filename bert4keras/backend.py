@@ -7,6 +7,8 @@ chosen here, once; its functions are this module's. which_keras.py says which Ke
 """
 from __future__ import absolute_import, division, print_function
 
+import contextlib
+
 from bert4keras.early.backend import (
     K, batch_gather, get_all_attributes, is_tf_keras, multilabel_categorical_crossentropy, piecewise_linear,
     root_mean_square, search_layer, sequence_masking, sparse_multilabel_categorical_crossentropy)
@@ -16,8 +18,8 @@ from bert4keras.which_keras import ENGINES, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
            'after', 'check_export', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
-           'describe', 'dtype_name', 'export', 'fold', 'full_precision_dtype', 'fused_attention', 'gather',
-           'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
+           'describe', 'dtype_name', 'dtype_policy', 'export', 'fold', 'full_precision_dtype', 'fused_attention',
+           'gather', 'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
            'kops', 'recomputed', 'register', 'register_mask_operations', 'set_gelu', 'set_values',
            'untouched_zeros', 'variable_dtype', 'with_loss',
            # of releases up to 0.11
@@ -98,6 +100,34 @@ def full_precision_dtype():
     """`default_dtype()`, but float32 where the policy computes in float16 or bfloat16."""
     low = _seam.policy() and _seam.policy().compute_dtype in ('float16', 'bfloat16')
     return 'float32' if low else default_dtype()
+
+
+@contextlib.contextmanager
+def dtype_policy(policy):
+    """A context in which models are built and compiled by a dtype policy; the one before is in force again afterwards.
+
+    Args:
+        policy: 'float32', 'mixed_bfloat16' or 'mixed_float16'; None for the one that is in force.
+
+    Raises:
+        ValueError: this Keras has no policies.
+    """
+    config, mixed = getattr(keras, 'config', None), getattr(keras, 'mixed_precision', None)
+    if hasattr(config, 'set_dtype_policy'):
+        before, set_policy = config.dtype_policy(), config.set_dtype_policy
+    elif hasattr(mixed, 'set_global_policy'):
+        before, set_policy = mixed.global_policy(), mixed.set_global_policy
+    elif policy in (None, 'float32'):
+        yield
+        return
+    else:
+        raise ValueError('this Keras, %s, computes in float32 only; tf.keras of TensorFlow 2.4 or later and Keras 3 '
+                         'can do %s' % (describe(), policy))
+    set_policy(policy or before)
+    try:
+        yield
+    finally:
+        set_policy(before)
 
 
 def compute_dtype(layer):

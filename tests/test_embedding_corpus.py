@@ -26,8 +26,8 @@ class FakeEmbedder(object):
 
     poolings, max_length = ('mean',), 8
 
-    def __init__(self, model='x'):
-        self.model, self.tokens, self.calls = model, 0, []
+    def __init__(self, model='x', precision='float32'):
+        self.model, self.tokens, self.calls, self.precision = model, 0, [], precision
 
     def fingerprint(self):
         """Stands for the files of the model."""
@@ -175,7 +175,8 @@ def test_a_shard_whose_vectors_are_gone_is_made_again(tmp_path):
 
 
 @pytest.mark.parametrize('changed, part', [
-    ({'embedder': FakeEmbedder('y')}, 'another model'), ({'rows': 4}, 'rows_of_a_shard = 3, not 4'),
+    ({'embedder': FakeEmbedder('y')}, 'another model'),
+    ({'embedder': FakeEmbedder(precision='bfloat16')}, 'precision = null, not "bfloat16"'), ({'rows': 4}, 'rows_of_a_shard = 3, not 4'),
     ({'dimensions': 2}, 'dimensions = null, not 2'), ({'prompt': 'q: '}, 'prompt = "", not "q: "'),
     ({'normalized': True}, 'normalized = false, not true'), ({'id_field': None}, 'id_field = "n", not null')])
 def test_other_options_are_an_error(tmp_path, changed, part):

@@ -17,8 +17,9 @@ import pytest
 from bert4keras import backend, layers
 from bert4keras.backend import keras
 from bert4keras.bert import build_bert_model
+from bert4keras.embedding import Embedder, normalize
 from bert4keras.tokenizer import Tokenizer
-from tests.helpers.releases import ALBERT_CONFIG, random_ids
+from tests.helpers.releases import ALBERT_CONFIG, VOCABULARY, make_release, random_ids
 from tests.helpers.saved_model import outputs_of
 
 TOLERANCE = {'mixed_float16': 1e-2, 'float16': 1e-2, 'mixed_bfloat16': 5e-2, 'bfloat16': 5e-2}
@@ -197,3 +198,17 @@ def test_scores_that_float16_cannot_hold_before_they_are_scaled():
         model = keras.models.Model(inputs, layers.BertSelfAttention(1)(inputs))
     model.set_weights([np.eye(64), np.zeros(64)] * 4)
     np.testing.assert_array_equal(np.asarray(model.predict([states, mask]), 'float32'), states)
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', pytest.param('float16', marks=pytest.mark.slow)])
+def test_vectors_in_half_precision(precision, tmp_path):
+    """Cosines are those of float32 within 5e-3, the vectors are others, and the policy of the process stays."""
+    make_release(str(tmp_path), vocab=VOCABULARY)
+    texts = [u'word%d word%d' % (number, number + 1) for number in range(1, 8)]
+    before = policy_functions()[0]().name
+    full, half = [Embedder(str(tmp_path), precision=name).encode(texts) for name in ('float32', precision)]
+    assert policy_functions()[0]().name == before and half.dtype == 'float32' and not np.array_equal(full, half)
+    cosines = [normalize(vectors).dot(normalize(vectors).T) for vectors in (full, half)]
+    assert np.ptp(cosines[0]) > 0.02 and np.abs(cosines[0] - cosines[1]).max() < 5e-3
+    with pytest.raises(ValueError, match="precision must be one of bfloat16, float16, float32, not 'half'"):
+        Embedder(str(tmp_path), precision='half')

@@ -102,7 +102,8 @@ def _run(ray, writer, tasks, actors):
         made = rows.map_batches(
             _Worker, batch_size=1, batch_format='numpy', compute=ray.data.ActorPoolStrategy(size=actors),
             fn_constructor_args=(type(writer), type(writer.embedder), os.path.abspath(writer.embedder.path),
-                                 '+'.join(writer.embedder.poolings), writer.output, writer.settings, writer.options),
+                                 '+'.join(writer.embedder.poolings), writer.embedder.precision, writer.output,
+                                 writer.settings, writer.options),
             **{device: 1})
         for row in made.iter_rows():
             yield json.loads(row['found'])
@@ -114,8 +115,8 @@ def _run(ray, writer, tasks, actors):
 class _Worker(object):
     """What an actor does, with a model of its own."""
 
-    def __init__(self, writer, embedder, path, pooling, output, settings, options):
-        self.writer = writer(embedder(path, pooling), output, settings, options, lambda size: None)
+    def __init__(self, writer, embedder, path, pooling, precision, output, settings, options):
+        self.writer = writer(embedder(path, pooling, precision), output, settings, options, lambda size: None)
 
     def __call__(self, batch):
         return {'found': [json.dumps(self.make(json.loads(str(task)))) for task in batch['task']]}

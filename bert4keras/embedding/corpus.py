@@ -73,6 +73,7 @@ def embed_corpus(embedder, inputs, output, field='text', id_field=None, kind='np
     paths, output = find_inputs(inputs), os.path.abspath(fspath(output))
     settings = {'format': 1, 'kind': kind, 'rows_of_a_shard': rows, 'field': field, 'id_field': id_field,
                 'model': embedder.fingerprint(), 'pooling': '+'.join(embedder.poolings),
+                'precision': None if embedder.precision == 'float32' else embedder.precision,
                 'prompt': embedder.find_prompt(options.get('prompt_name'), options.get('prompt')),
                 'dimensions': options.get('dimensions'), 'normalized': bool(options.get('normalized')),
                 'max_length': options.get('max_length') or embedder.max_length}

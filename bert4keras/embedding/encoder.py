@@ -19,8 +19,10 @@ from bert4keras.errors import ConfigError, TextError
 from bert4keras.release.config import read_config
 from bert4keras.release.families import family_of
 
-__all__ = ['Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model']
+__all__ = ['POLICIES', 'Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model']
 
+# what products may be computed in, and the policies of Keras for that
+POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16', 'float16': 'mixed_float16'}
 logger = logging.getLogger(__name__)
 
 
@@ -75,6 +77,8 @@ class Embedder(object):
     Args:
         path: of the directory; or a release, see `release.directory.find_release`.
         pooling: None for what the directory says, else see `parse_pooling`; another one than its own is logged.
+        precision: 'float32'; or 'bfloat16' or 'float16', in which the large products are computed then, where this
+            Keras can: cosines change by less than 0.005. None for what the policy of the process says.
 
     Attributes:
         model, tokenizer: the encoder, a Keras model, and its tokenizer.
@@ -87,13 +91,16 @@ class Embedder(object):
         tokens: int, how many tokens it has computed, padding left out.
         release: `release.directory.Release`, its files.
         lowercase: whether texts are lower-cased, whatever the tokenizer's files say.
+        precision: as given.
 
     Raises:
         ConfigError, CheckpointError, VocabularyError (ValueErrors): a file is missing or wrong, or asks for what is
-            not built. ValueError: an unknown pooling.
+            not built. ValueError: an unknown pooling or precision, or one that this Keras does not have.
     """
 
-    def __init__(self, path, pooling=None):
+    def __init__(self, path, pooling=None, precision=None):
+        if precision is not None and precision not in POLICIES:
+            raise ValueError('precision must be one of %s, not %r' % (', '.join(sorted(POLICIES)), precision))
         says = read_sentence_model(path)
         self.poolings = says.poolings if pooling is None else parse_pooling(pooling)
         self._width = width_of(says, self.poolings)
@@ -101,10 +108,11 @@ class Embedder(object):
             logger.warning('%s: pooling by %s, as asked; the directory says %s', says.path, '+'.join(self.poolings),
                            '+'.join(says.poolings))
         self.path, self._says, self.release, self.lowercase = says.path, says, says.release, says.lowercase
+        self.precision = precision
         self.prompts, self.default_prompt = dict(says.prompts), says.default_prompt
         self.similarity_name = says.similarity
         self.dimensions = min(says.dimensions or self._width, self._width)
-        self.model, self.tokenizer = load_model(says.release, says.lowercase)
+        self.model, self.tokenizer = load_model(says.release, says.lowercase, precision)
         self.max_length = length_limit(says, self) if says.says else None
         self.positions = positions_of(_layers_of(self.model))
         self.tokens = 0
@@ -189,31 +197,30 @@ class Embedder(object):
         return SIMILARITIES[self.similarity_name](np.asarray(first), np.asarray(second))
 
 
-def load_model(release, lowercase=False, **options):
+def load_model(release, lowercase=False, precision=None, **options):
     """Builds an encoder and its tokenizer; what can be wrong with the files is found before Keras starts.
 
     Args:
         release: a `release.directory.Release`.
-        lowercase: see `load_tokenizer`.
+        lowercase: see `load_tokenizer`. precision: see `Embedder`.
         **options: of `build_bert_model`.
 
     Returns:
         (Keras model, tokenizer).
     """
     from bert4keras.tokenizer_files import load_tokenizer
-    tokenizer = load_tokenizer(release, lowercase)
-    from bert4keras.bert import build_bert_model
-    config = read_config(release.config_path)
-    if config['pad_token_id'] == tokenizer.token_pad_id:
-        return build_bert_model(release.config_path, release.checkpoint_path, **options), tokenizer
-    if family_of(config).counts_tokens:
+    tokenizer, config = load_tokenizer(release, lowercase), read_config(release.config_path)
+    if family_of(config).counts_tokens and config['pad_token_id'] != tokenizer.token_pad_id:
         raise ConfigError('%s has pad_token_id = %d, and the tokenizer beside it pads with %d; the positions of %s are '
                           'counted from that: correct the config, or give the directory its own tokenizer'
                           % (release.config_path, config['pad_token_id'], tokenizer.token_pad_id,
                              family_of(config).title))
-    # the tokenizer of XLM-R in BERT's layout: its 0 is <s>, whatever the config says
+    from bert4keras.backend import dtype_policy
+    from bert4keras.bert import build_bert_model
+    # another one is that of XLM-R's tokenizer in BERT's layout: its 0 is <s>, whatever the config says
     config['pad_token_id'] = tokenizer.token_pad_id
-    return build_bert_model(config, release.checkpoint_path, **options), tokenizer
+    with dtype_policy(precision and POLICIES[precision]):
+        return build_bert_model(config, release.checkpoint_path, **options), tokenizer
 
 
 def _warn_about_directory(tokenizer):

@@ -1,17 +1,15 @@
 # -*- coding: utf-8 -*-
 """The third seam: what training needs of an engine, beside its tensors and its optimizers.
 
-Random numbers that are a function of a seed in the graph, so that dropout has no state; all that an optimizer
-remembers; the precision of what is built. devices.py, its other half, has several devices.
+Random numbers that are a function of a seed in the graph, so that dropout has no state; and all that an optimizer
+remembers. devices.py, its other half, has several devices.
 """
 from __future__ import absolute_import, division, print_function
-
-import contextlib
 
 from bert4keras import backend
 from bert4keras.backend import keras, kops
 
-__all__ = ['dtype_policy', 'optimizer_variables', 'uniform']
+__all__ = ['optimizer_variables', 'uniform']
 
 _IS_JAX = keras.backend.backend() == 'jax'
 
@@ -47,31 +45,3 @@ def optimizer_variables(optimizer):
         known = {id(variable) for variable in found}
         found += [variable for variable in around if id(variable) not in known]
     return found
-
-
-@contextlib.contextmanager
-def dtype_policy(policy):
-    """A context in which models are built and compiled by a dtype policy; the one before is in force again afterwards.
-
-    Args:
-        policy: 'float32', 'mixed_bfloat16' or 'mixed_float16'.
-
-    Raises:
-        ValueError: this Keras has no policies.
-    """
-    config, mixed = getattr(keras, 'config', None), getattr(keras, 'mixed_precision', None)
-    if hasattr(config, 'set_dtype_policy'):
-        before, set_policy = config.dtype_policy(), config.set_dtype_policy
-    elif hasattr(mixed, 'set_global_policy'):
-        before, set_policy = mixed.global_policy(), mixed.set_global_policy
-    elif policy == 'float32':
-        yield
-        return
-    else:
-        raise ValueError('this Keras, %s, computes in float32 only; tf.keras of TensorFlow 2.4 or later and Keras 3 '
-                         'can do %s' % (backend.describe(), policy))
-    set_policy(policy)
-    try:
-        yield
-    finally:
-        set_policy(before)

@@ -25,10 +25,10 @@ from bert4keras.optimizers import AdamW, LAMB, PiecewiseLinear
 from bert4keras.pretraining.checkpoints import (
     State, check_settings, checkpoints, load_state, remove_old, save_state)
 from bert4keras.pretraining.devices import devices
-from bert4keras.pretraining.feeding import Feed, check_evaluation, evaluation_batches, plan, prefetched
+from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan, prefetched
 from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Clock, Metrics, draw_curve
 from bert4keras.pretraining.model import PretrainingBert, WeightedSum, pair_loss, word_accuracy
-from bert4keras.pretraining.seam import dtype_policy, optimizer_variables
+from bert4keras.pretraining.seam import optimizer_variables
 from bert4keras.release.checkpoint import open_checkpoint
 from bert4keras.release.config import hidden_act_of
 from bert4keras.release.directory import Release, find_release, vocabulary_name
@@ -138,7 +138,7 @@ class Training(object):
         if (settings.batch_size // settings.accumulate) % self.devices.count():
             raise ValueError('%d rows cannot be split over %d devices: choose another --batch-size or --accumulate'
                              % (settings.batch_size // settings.accumulate, self.devices.count()))
-        with self.devices.together(), dtype_policy(settings.precision):
+        with self.devices.together(), backend.dtype_policy(settings.precision):
             with self.devices.scope():
                 self._build()
             self._make_optimizer_variables()
@@ -271,11 +271,7 @@ def pretrain(settings, output, save_every=1000, keep=3, log_every=10, evaluation
     if evaluation is not None and settings.distribute == 'machines':
         raise ValueError('--eval needs the whole model in one process, and --distribute machines has several: leave it '
                          'out')
-    if peak is not None and not 0 < peak < float('inf'):
-        raise ValueError('peak is %r; it must be above 0' % peak)
     training, output = Training(settings), os.path.abspath(output)
-    if evaluation is not None:
-        check_evaluation(evaluation, settings, training.bert.config)
     with training.devices.together():
         if training.devices.rank:
             step = train(training, check_start(training, resume(training, output, report)), Listener(), is_stopped)
@@ -291,7 +287,7 @@ def lead(training, output, save_every, keep, log_every, evaluation, peak, report
     if not os.path.isdir(output):
         os.makedirs(output)
     with lock(output):
-        check_settings(output, settings.described(training.bert.config), [RELEASE, TRAINING, EVALUATION])
+        check_settings(output, settings.described(training.bert.config))
         start = check_start(training, resume(training, output, report))
         writer = Writer(training, output, start, save_every, keep, log_every, evaluation, peak, report)
         step = train(training, start, writer, is_stopped)
@@ -397,14 +393,13 @@ def check_start(training, start):
 
 # ------------------------------------------------------------------ trying it
 
-def dry_run(settings, directory, report=logger.info, evaluation=None):
+def dry_run(settings, directory, report=logger.info):
     """Makes two steps, saves, loads what was saved into a second model, and compares the step after that.
 
     Args:
         settings: Settings, of three steps at least.
         directory: an empty one.
         report: function of a line for people.
-        evaluation: directory of a corpus, see `pretrain`, which is looked at only to see whether it fits.
 
     Raises:
         ValueError: the state that was loaded is not the one that was saved, or there are fewer steps.
@@ -413,8 +408,6 @@ def dry_run(settings, directory, report=logger.info, evaluation=None):
         raise ValueError('a dry run makes three steps; --steps is %d' % settings.steps)
     began = time.time()
     training = Training(settings)
-    if evaluation is not None:
-        check_evaluation(evaluation, settings, training.bert.config)
     training.step(training.feed(0))
     report('built and compiled, first step made in %.1f s' % (time.time() - began))
     fed, began = training.feed(1), time.time()
