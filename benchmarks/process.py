@@ -1,8 +1,6 @@
 # -*- coding: utf-8 -*-
 """A contender's process, from both sides.
 
-    python -m benchmarks.process NAME JOB.json
-
 It says on a pipe, in lines of JSON, what making the model and doing the work for the first time took; then, for each
 line "N" that it reads, how long N more times took; it ends with its input.
 """
@@ -11,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,9 @@ from benchmarks.contenders import CONTENDERS, describe, read_job
 __all__ = ['Failed', 'Process', 'memory']
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS')
+THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'RAYON_NUM_THREADS')
+# of the path, first the folders of a peer, as 0.11.5 has this project's name
+START = 'import sys; sys.path[:1] = sys.argv[4:]; from benchmarks.process import main; main(*sys.argv[1:4])'
 
 
 class Failed(Exception):
@@ -74,21 +75,24 @@ class Process(object):
         job: dict, see contenders.py.
         cores: a set of numbers of the cores that it may use, or None for all.
         python: path of the interpreter that it runs in.
+        folders: list of paths where it finds modules before it finds others.
 
     Attributes:
-        first: dict, see `ready`: seconds, cpu_seconds, made_seconds, made_cpu_seconds, peak, memory, device_peak,
-            versions, difference.
-        rounds: list of dicts: seconds and cpu_seconds of one time, means over a round.
+        first: dict, see `ready`: seconds, cpu_seconds, amount, imported_cpu_seconds, made_seconds, made_cpu_seconds,
+            peak, memory, device_peak, versions; in bytes the most that it took until then, and what it took then.
+        rounds: list of dicts: seconds and cpu_seconds of one time, means over a round; `amount`, what was done in one
+            time, if the work says so; `peak`, the most bytes that it took meanwhile, more than before it began.
     """
 
-    def __init__(self, contender, job, cores=None, python=sys.executable):
+    def __init__(self, contender, job, cores=None, python=sys.executable, folders=()):
         self.contender, self.job, self.first, self.rounds = contender, job, None, []
         self.log = tempfile.TemporaryFile()
         path = os.path.join(job['directory'], contender.name + '.json')
         with open(path, 'w') as stream:
             json.dump(job, stream)
-        environment = dict(os.environ, JAX_TRACEBACK_FILTERING='off', **contender.environment)
-        environment['PYTHONPATH'] = os.pathsep.join(filter(None, [ROOT, os.environ.get('PYTHONPATH')]))
+        environment = dict(os.environ, JAX_TRACEBACK_FILTERING='off', TF_CPP_MIN_LOG_LEVEL='3')
+        environment.update((key, value.format(directory=job['directory']))
+                           for key, value in contender.environment.items())
         if job['device'] == 'cpu':  # where there is a GPU, JAX and PyTorch would take it unasked
             environment.update(CUDA_VISIBLE_DEVICES='', JAX_PLATFORMS='cpu')
         else:  # JAX would take three quarters of the memory, and round float32 to TF32, which PyTorch does not
@@ -97,8 +101,8 @@ class Process(object):
             environment.update((name, str(len(cores))) for name in THREADS)
         reading, writing = os.pipe()
         self.process = subprocess.Popen(
-            [python, '-m', 'benchmarks.process', contender.name, path, str(writing)], cwd=ROOT, env=environment,
-            stdin=subprocess.PIPE, stdout=self.log, stderr=subprocess.STDOUT, pass_fds=[writing],
+            [python, '-c', START, contender.name, path, str(writing)] + list(folders) + [ROOT], cwd=ROOT,
+            env=environment, stdin=subprocess.PIPE, stdout=self.log, stderr=subprocess.STDOUT, pass_fds=[writing],
             preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
         os.close(writing)
         self.answers = os.fdopen(reading)
@@ -138,14 +142,26 @@ class Process(object):
 
 
 class Timer(object):
-    """Seconds, and processor seconds of all threads, since it was made."""
+    """Seconds, and processor seconds of all threads and of the processes that ended, since it was made."""
 
     def __init__(self):
-        self.wall, self.cpu = time.time(), time.process_time()
+        self.wall, self.cpu, self.amount = time.time(), cpu_seconds(), None
+
+    def add(self, done):
+        """Notes what the work returned: how much was done, if it is an int."""
+        if isinstance(done, int):
+            self.amount = done + (self.amount or 0)
 
     def read(self, times=1):
-        """{'seconds', 'cpu_seconds'} of one of so many times."""
-        return {'seconds': (time.time() - self.wall) / times, 'cpu_seconds': (time.process_time() - self.cpu) / times}
+        """{'seconds', 'cpu_seconds', 'amount'} of one of so many times."""
+        return {'seconds': (time.time() - self.wall) / times, 'cpu_seconds': (cpu_seconds() - self.cpu) / times,
+                'amount': self.amount and self.amount / times}
+
+
+def cpu_seconds():
+    """The processor seconds of this process, and of those which it started and which ended."""
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + others.ru_utime + others.ru_stime
 
 
 def main(name, path, pipe):
@@ -155,27 +171,36 @@ def main(name, path, pipe):
         def say(answer):
             answers.write(json.dumps(answer) + '\n')
             answers.flush()
-        make = contender.prepare(job)
+        make = contender.tasks[job['name']](job)
         before, peak, making = memory(), Peak(), Timer()
         peak.start()
+        imported = making.cpu
         work, output = make()
         made, doing = making.read(), Timer()
         if job['task'] == 'load':  # what was made is the work; it is not kept
             work = make
         else:
-            work()
-        first = doing.read()
-        if output is not None:
+            doing.add(work())
+        first = dict(doing.read(), imported_cpu_seconds=imported)
+        checked = job['task'] == 'tokenize'  # after each time, as each has other lines
+        if output is not None and not checked:
             np.save(os.path.join(job['directory'], name + '.npy'), output())
-        say(dict(first, made_seconds=made['seconds'], made_cpu_seconds=made['cpu_seconds'],
-                 peak=peak.stop() - before, memory=memory() - before, versions=describe(contender),
+        most = max(peak.stop() - before, of_children() if job['task'] == 'corpus' else 0)
+        say(dict(first, made_seconds=made['seconds'], made_cpu_seconds=made['cpu_seconds'], peak=most,
+                 memory=memory() - before, versions=describe(contender),
                  device_peak=device_peak() if job['device'] == 'gpu' else None))
         for line in sys.stdin:
-            timer = Timer()
+            before, peak, timer = memory(), Peak(), Timer()
+            if job['name'] == 'memory':
+                peak.start()
             for _ in range(int(line)):
-                work()
-            say(timer.read(int(line)))
+                timer.add(work())
+            answer = timer.read(int(line))
+            if job['name'] == 'memory':
+                answer['peak'] = peak.stop() - before
+            say(dict(answer, sums=output() if checked else None))
 
 
-if __name__ == '__main__':
-    main(*sys.argv[1:])
+def of_children():
+    """The most bytes of memory that a process which this one started, and which ended, took."""
+    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

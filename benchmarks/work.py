@@ -9,18 +9,30 @@ import collections
 
 import numpy as np
 
-__all__ = ['SHAPES', 'SIZES', 'TASKS', 'batch', 'config_of', 'forward_operations', 'operations', 'parse_shape',
-           'peak_of', 'products', 'weight_bytes']
+__all__ = ['DOES', 'FRESH', 'SHAPES', 'SIZES', 'TASKS', 'WITH_TEXTS', 'batch', 'config_of', 'forward_operations',
+           'operations', 'parse_shape', 'peak_of', 'products', 'weight_bytes']
 
 TASKS = collections.OrderedDict([
     ('forward', 'the hidden states of a batch'),
     ('train', 'a step of Adam of a classifier of two classes on the pooled vector'),
-    ('load', 'a checkpoint on disk into a model that has every weight'),
+    ('pretrain', 'a step of Adam of the masked language model, with 15% of the tokens masked'),
+    ('load', 'a checkpoint on disk into a model, of which each weight is then read once'),
+    ('embed', '2,000 paragraphs into vectors by all-MiniLM-L6-v2, tokenizing and compiling included'),
+    ('tokenize', 'lines of text into token ids, and worst cases'),
+    ('corpus', 'text into rows to pretrain on, of 128 tokens'),
+    ('memory', 'how time and memory of `forward` grow with texts and tokens'),
+    ('first-step', 'a process until its first step of `train`: imports, model, step'),
 ])
+# what the function of a contender does; those with texts, and those of which each time wants a new process
+DOES = {'memory': 'forward', 'first-step': 'train'}
+WITH_TEXTS, FRESH = ('embed', 'tokenize', 'corpus'), ('embed', 'first-step')
 # blocks and hidden units of google-research/bert's releases
 SIZES = collections.OrderedDict([('tiny', (2, 128)), ('mini', (4, 256)), ('base', (12, 768)), ('large', (24, 1024))])
-SHAPES = {'cpu': {'forward': ('8x128', '4x512', '1x128'), 'train': ('8x128',), 'load': ('',)},
-          'gpu': {'forward': ('64x128', '32x512', '8x512'), 'train': ('64x128', '16x512'), 'load': ('',)}}
+GROWTH = ('8x64', '8x128', '8x256', '8x512', '1x128', '4x128', '16x128', '64x128')
+SHAPES = {'cpu': {'forward': ('8x128', '32x128', '4x512', '8x512', '1x128', '1x32'), 'train': ('8x128',),
+                  'pretrain': ('8x128',), 'memory': GROWTH, 'first-step': ('8x128',)},
+          'gpu': {'forward': ('64x128', '32x512', '8x512'), 'train': ('64x128', '16x512'),
+                  'pretrain': ('64x128', '16x512'), 'memory': GROWTH, 'first-step': ('64x128',)}}
 # operations a second of bfloat16 products, without sparsity, by NVIDIA's data sheets; the first name that fits
 PEAKS = (('H100 PCIe', 756e12), ('H100 NVL', 835e12), ('H100', 989.4e12), ('H200', 989.4e12), ('A100', 312e12))
 
@@ -75,7 +87,8 @@ def forward_operations(config, shape):
 
 def operations(task, config, shape):
     """Those of a task, or None where that says nothing; backward is twice as much as forward."""
-    return {'forward': 1, 'train': 3}[task] * forward_operations(config, shape) if task != 'load' else None
+    times = {'forward': 1, 'memory': 1, 'train': 3}.get(task)
+    return times and times * forward_operations(config, shape)
 
 
 def weight_bytes(config):
