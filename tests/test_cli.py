@@ -45,8 +45,8 @@ def run(capfd, monkeypatch, models):
     """A function that runs a command line in this process; returns (exit code, stdout, stderr)."""
     load_model = encoder.load_model
 
-    def load_once(release, lowercase=False):
-        path = os.path.dirname(release.config_path)
+    def load_once(release, lowercase=False, precision=None):
+        path, run.precision = os.path.dirname(release.config_path), precision
         return models.get(path) or models.setdefault(path, load_model(release, lowercase))
     monkeypatch.setattr(encoder, 'load_model', load_once)
 
@@ -213,7 +213,7 @@ def test_embed_takes_a_checkpoint_s_prefix(run, release, expected):
 
 
 def test_embed_options_reach_embed(run, release, expected, models, monkeypatch):
-    """--pooling, --normalize and --batch-size do what they say."""
+    """--pooling, --normalize, --precision and --batch-size do what they say."""
     directory, texts = release[0], ['word5 word6', 'word7', 'word8 word9']
     for pooling in snippets.POOLINGS:
         _, out, _ = run('embed', directory, '--pooling', pooling, '--batch-size', 2, *texts)
@@ -226,7 +226,9 @@ def test_embed_options_reach_embed(run, release, expected, models, monkeypatch):
     predict = model.predict_on_batch
     monkeypatch.setattr(model, 'predict_on_batch', lambda inputs: sizes.append(len(inputs[0])) or predict(inputs))
     run('embed', directory, '--batch-size', 2, *texts)
-    assert sizes == [2, 2]
+    assert sizes == [2, 2] and run.precision is None
+    run('embed', directory, '--precision', 'float16', *texts)  # what it does, test_precision.py tests
+    assert run.precision == 'float16'
 
 
 def test_lines_end_at_line_feeds_only(tmp_path):
@@ -416,7 +418,7 @@ def test_numbers_that_are_not_finite_are_an_error(run, release_with_nan, argv):
 
 def test_a_missing_engine_is_an_error_with_the_remedy(run, release, monkeypatch):
     """So is anything else that cannot be imported; a message of many lines becomes one."""
-    def fail(release, lowercase):
+    def fail(*_):
         raise ImportError('no Keras\n  install one of ...\n')
     monkeypatch.setattr(encoder, 'load_model', fail)
     assert run('embed', release[0], 'a') == (2, '', 'bert4keras: error: no Keras install one of ...\n')
@@ -424,7 +426,7 @@ def test_a_missing_engine_is_an_error_with_the_remedy(run, release, monkeypatch)
 
 def test_a_defect_keeps_its_traceback(run, release, monkeypatch):
     """What a user cannot have caused is not dressed up as an error of theirs."""
-    monkeypatch.setattr(encoder, 'load_model', lambda release, lowercase: {}['no such key'])
+    monkeypatch.setattr(encoder, 'load_model', lambda *_: {}['no such key'])
     with pytest.raises(KeyError):
         run('embed', release[0], 'a')
 
@@ -443,7 +445,7 @@ def test_files_are_found_wrong_before_the_engine_starts(release):
 SLEEP = '''
 import sys, time
 from bert4keras import cli, embedding_commands, terminal
-def load_embedder(path, pooling):
+def load_embedder(*_):
     terminal.say('ready')
     for _ in range(600):  # a signal that comes just before a sleep begins does not end it
         time.sleep(0.1)

@@ -7,6 +7,7 @@ GELU = 'tests/test_cli.py -k gelu_asked'
 FILES = 'tests/test_commands.py -k "model_file or wait_for"'
 CONVERT = 'tests/test_commands.py -k "never_overwrites or never_replaced or takes_the_tokenizer or refused"'
 FILL = 'tests/test_commands.py -k "fill_mask"'
+CACHE = 'tests/test_compile_cache.py'
 CHECK = VERIFY
 
 MUTATIONS = [
@@ -26,9 +27,14 @@ MUTATIONS = [
     ('--gelu ignored by fill-mask', 'cli.py', 'top=args.top, gelu=args.gelu)', 'top=args.top)', GELU),
     ('--top ignored by fill-mask', 'cli.py', 'top=args.top, gelu=args.gelu)', 'gelu=args.gelu)', GELU),
     ('verify is always content', 'cli.py', 'return 1 if off else 0', 'return 0', 'tests/test_cli.py -k right_or_wrong'),
-    ('--pooling ignored by embed', 'embedding_commands.py', 'load_embedder(args.model, args.pooling)\n    with about',
-     'load_embedder(args.model)\n    with about',
-     'tests/test_cli.py -k options_reach'),
+    ('--pooling ignored by embed', 'embedding_commands.py', 
+     'load_embedder(args.model, args.pooling, args.precision)\n    with about',
+     'load_embedder(args.model, None, args.precision)\n    with about', 'tests/test_cli.py -k options_reach'),
+    ('--precision ignored by embed', 'embedding_commands.py',
+     'load_embedder(args.model, args.pooling, args.precision)\n    with about',
+     'load_embedder(args.model, args.pooling)\n    with about', 'tests/test_cli.py -k options_reach'),
+    ('a cache where others can write', 'which_keras.py', 'stat.S_IWGRP | stat.S_IWOTH', 'stat.S_IWOTH', CACHE),
+    ("somebody else's cache", 'which_keras.py', 'found.st_uid != os.getuid() or', '', CACHE),
     ('fill_mask ignores the GELU', 'decoding.py', 'with_mlm=True, gelu=gelu)', 'with_mlm=True)', FILL),
     ('as many tokens as positions cannot be filled', 'decoding.py', "if len(tokens) > longest_row(config)",
      "if len(tokens) >= longest_row(config)", FILL),
