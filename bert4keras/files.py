@@ -19,6 +19,7 @@ import binascii
 import contextlib
 import errno
 import io
+import logging
 import os
 import re
 import shutil
@@ -38,6 +39,7 @@ MAX_JSON = 1 << 26  # bytes of a file that is read as a whole, such as a config;
 _DISK_IS_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, 'EDQUOT', errno.ENOSPC))
 _NOFOLLOW = getattr(os, 'O_NOFOLLOW', 0)
 _PATIENCE = 1000  # times to ask for a lock that others get first
+logger = logging.getLogger(__name__)
 
 
 # ------------------------------------------------------------------ reading
@@ -121,14 +123,19 @@ def _unused(target, kind):
 
 
 @contextlib.contextmanager
-def lock(target):
-    """Keeps every other writer of `target` out of this context; gives whether the system can do that."""
+def lock(target, warn=False):
+    """Keeps every other writer of `target` out of this context; gives whether the system can do that.
+
+    Args:
+        target: path.
+        warn: whether to say so where another has it, who may take long, and this one waits.
+    """
     if fcntl is None:
         yield False
         return
     path = _beside(target, 'lock')
     with _about(target):
-        handle, locked = _open_lock(path)
+        handle, locked = _open_lock(path, target if warn else None)
     try:
         yield locked
     finally:
@@ -139,20 +146,31 @@ def lock(target):
         _unlock(handle)
 
 
-def _open_lock(path):
+def _open_lock(path, known_as=None):
     """(handle, whether it is locked) of the lock file at `path`, which whoever had the lock removes."""
     for _ in range(_PATIENCE):
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o666)
         except EnvironmentError as problem:
-            if problem.errno != errno.EACCES:
+            if problem.errno != errno.EACCES or not os.path.lexists(path):
                 raise
             handle = os.open(path, os.O_RDONLY | _NOFOLLOW)  # somebody else's, left behind
+        if known_as is not None and _is_locked(handle):
+            logger.warning('another process has %s: this one waits until it ends', known_as)
         locked = _try_lock(handle, fcntl.LOCK_EX)
         if not locked or is_at(handle, path):
             return handle, locked
         os.close(handle)
     raise IOError(errno.EBUSY, 'is written by too many others at the same time', path)
+
+
+def _is_locked(handle):
+    """Whether somebody else has locked an open file; if not, it is locked now, where that can be."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except EnvironmentError as problem:
+        return problem.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
+    return False
 
 
 def _try_lock(handle, how):

@@ -331,12 +331,21 @@ def test_a_line_without_an_end_is_an_error(tmp_path, vocab, monkeypatch):
 @pytest.mark.parametrize('options, part', [
     ({'mode': 'gpt'}, "mode is 'gpt'; there are roberta, bert, albert"), ({'length': 7}, 'length is 7'),
     ({'length': 70000}, 'from 8 to 65536'), ({'seed': -1}, 'seed is -1'), ({'short': 1.5}, 'short is 1.5'),
-    ({'workers': -2}, 'workers is -2'), ({'segmenter': 'x'}, 'segmenter')])
+    ({'workers': -2}, 'workers is -2'), ({'segmenter': 'x'}, 'segmenter'),
+    ({'mode': 'roberta', 'google_pairs': True}, 'mode roberta makes no pairs')])
 def test_arguments_out_of_range_are_errors(tmp_path, text, vocab, options, part):
     """Before anything is made."""
     with pytest.raises(ValueError) as caught:
         build(text, vocab, tmp_path / 'made', **options)
     assert part in str(caught.value) and not os.path.exists(str(tmp_path / 'made'))
+
+
+def test_documents_of_one_token_make_no_pair(tmp_path, vocab):
+    """Mode albert has nothing to make of them, and says what has."""
+    path = write(tmp_path / 'text', b'a\n\nb\n')
+    with pytest.raises(CorpusError, match='no document has two tokens.* roberta'):
+        build(path, vocab, tmp_path / 'made', mode='albert')
+    assert build(path, vocab, tmp_path / 'other', mode='roberta')['documents'] == 2
 
 
 def test_what_is_missing_is_an_error(tmp_path, text, vocab):
@@ -517,7 +526,7 @@ def test_the_command(tmp_path, text, vocab, capsys):
                         field='body', google_pairs=True)
     assert content(output) == content(tmp_path / 'other')
     out = capsys.readouterr().out.split('\n')
-    assert out[0] == '%s has %d rows in 1 shards: %d tokens of 60 documents' % (
+    assert out[0] == '%s has %d rows in a shard: %d tokens of 60 documents' % (
         output, made['rows'], made['text_tokens'])
     assert cli.main(argv[:5] + [output + '-2', write(tmp_path / 'bad', b'\xff')]) == 2
     assert 'bad, line 1 is not UTF-8' in capsys.readouterr().err

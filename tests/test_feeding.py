@@ -13,10 +13,11 @@ from bert4keras.errors import CheckpointError, CorpusError
 from bert4keras.pretraining.checkpoints import (
     State, check_settings, checkpoints, load_state, remove_old, save_state)
 from bert4keras.pretraining.corpus import build_corpus
-from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan
+from bert4keras.pretraining.feeding import Feed, check_evaluation, evaluation_batches, plan
 from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Metrics, draw_curve, flops_per_token
 from bert4keras.pretraining.reader import Batches
 from tests.helpers.pretraining import write_text
+from tests.helpers.releases import CONFIG
 
 pytestmark = pytest.mark.engine_free
 VOCAB = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'] + ['w%d' % number for number in range(60)] + ['##s', '##ed']
@@ -149,6 +150,28 @@ def test_evaluation_batches(corpora):
     assert rows == len(Settings.phases[0].corpus) and rows % 6
 
 
+def test_what_cannot_be_evaluated(corpora, tmp_path):
+    """A corpus of another vocabulary or mode, or of rows that the model cannot take, or none."""
+    class Settings(object):
+        phases = plan([corpora['bert', 19]], None, 5, 12, 1)
+    config = dict(CONFIG, pad_token_id=PAD, max_position_embeddings=39)
+    check_evaluation(corpora['bert', 19], Settings, config)
+    check_evaluation(corpora['bert', 40], Settings, dict(config, max_position_embeddings=40))
+    with pytest.raises(ValueError, match='bert-40 have 40 tokens.*takes 39.*--length 39'):
+        check_evaluation(corpora['bert', 40], Settings, config)
+    with pytest.raises(CorpusError, match='has mode albert, and .* has bert'):
+        check_evaluation(corpora['albert', 19], Settings, config)
+    with pytest.raises(CorpusError, match='corpus.json'):
+        check_evaluation(str(tmp_path), Settings, config)
+    write_text(tmp_path, VOCAB[::-1], documents=4, lines=(2, 6))
+    build_corpus([str(tmp_path / 'text.txt')], str(tmp_path / 'vocab.txt'), str(tmp_path / 'other'), mode='bert',
+                 length=19, workers=0)
+    with pytest.raises(CorpusError, match='other has vocabulary_sha256'):
+        check_evaluation(str(tmp_path / 'other'), Settings, config)
+    Settings.phases = plan([corpora['roberta', 40]], [19], 5, 12, 1)
+    check_evaluation(corpora['roberta', 40], Settings, dict(config, max_position_embeddings=19))  # they are cut
+
+
 # ------------------------------------------------------------------ files
 
 def test_checkpoints(tmp_path):
@@ -182,16 +205,23 @@ def test_settings(tmp_path):
     folder = str(tmp_path)
     check_settings(folder, {'steps': 5, 'phases': [{'stop': 5}]})
     check_settings(folder, {'steps': 5, 'phases': [{'stop': 5}]})
-    with pytest.raises(ValueError, match='begun with steps 5, not 6; go on'):
-        check_settings(folder, {'steps': 6, 'phases': [{'stop': 5}]})
+    with pytest.raises(ValueError, match='begun with phases 1 stop 5, not 6, steps 5, not 6; go on .*--from'):
+        check_settings(folder, {'steps': 6, 'phases': [{'stop': 6}]})
+    with pytest.raises(ValueError, match='begun with phases 2 stop None, not 7;'):
+        check_settings(folder, {'steps': 5, 'phases': [{'stop': 5}, {'stop': 7}]})
     with io.open(os.path.join(folder, 'settings.json'), 'wb') as stream:
         stream.write(b'{')
     with pytest.raises(ValueError, match='settings.json is damaged'):
         check_settings(folder, {'steps': 5})
     os.remove(os.path.join(folder, 'settings.json'))
     save_state(folder, State(1, {}, []))
-    with pytest.raises(ValueError, match='no settings.json'):
+    with pytest.raises(ValueError, match='has checkpoint-00000001.npz, but no settings.json'):
         check_settings(folder, {'steps': 5})
+    for name in ('release', 'metrics.csv'):  # of somebody else
+        other = tmp_path / ('with-' + name)
+        (other / name).mkdir(parents=True) if name == 'release' else (other.mkdir(), (other / name).write_bytes(b'x'))
+        with pytest.raises(ValueError, match='has %s, but no settings.json' % name):
+            check_settings(str(other), {'steps': 5}, ['release', 'metrics.csv'])
 
 
 def test_metrics(tmp_path, caplog):

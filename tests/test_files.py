@@ -272,6 +272,42 @@ def test_where_nothing_can_be_locked_a_mixture_is_found(tmp_path, monkeypatch):
     assert tree(target) == {'a': b'new', 'b': b'old', 'c': b'theirs'}
 
 
+@needs_locks
+def test_who_waits_for_a_lock_says_so(tmp_path, caplog):
+    """If asked to: what another has may take hours."""
+    target, made = str(tmp_path / 'target'), []
+
+    def wait():
+        with lock(target, warn=True):
+            made.append(1)
+    with lock(target, warn=True):
+        assert caplog.text == ''
+        other = threading.Thread(target=wait)
+        other.start()
+        while 'another process has %s: this one waits' % target not in caplog.text:
+            other.join(0.01)
+            assert other.is_alive()
+        assert not made
+    other.join()
+    assert made
+
+
+@needs_locks
+def test_a_directory_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    """It was said that there is none, as the lock beside it could not be made."""
+    open_file = os.open
+
+    def refused(path, flags, *mode):
+        if flags & os.O_CREAT:
+            raise OSError(errno.EACCES, 'Permission denied', path)
+        return open_file(path, flags, *mode)
+    monkeypatch.setattr(os, 'open', refused)
+    with pytest.raises(EnvironmentError) as caught:
+        with lock(str(tmp_path / 'target')):
+            pass
+    assert caught.value.errno == errno.EACCES and caught.value.filename == str(tmp_path / 'target')
+
+
 # ------------------------------------------------------------------ directories
 
 def directories(tmp_path, *names):

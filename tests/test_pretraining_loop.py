@@ -98,6 +98,23 @@ def test_stopped_and_gone_on_with(folder, capsys):
     assert build_bert_model(os.path.join(output, 'release'), with_nsp=True, with_mlm=True)
 
 
+def test_what_is_wrong_is_said_before_a_step(folder, tmp_path, monkeypatch):
+    """Of what is looked at or replaced only later: the held-out text, the peak, a release that is somebody's."""
+    monkeypatch.setattr(Training, 'step', None)
+    for options, words in (({'evaluation': str(folder / 'roberta')}, 'has mode roberta, and .* has bert'),
+                           ({'peak': -1.0}, 'peak is -1.0'), ({'peak': 0.0}, 'peak is 0.0')):
+        keras.backend.clear_session()
+        with pytest.raises(ValueError, match=words):
+            pretrain(settings(folder), str(tmp_path), **options)
+        assert os.listdir(str(tmp_path)) == []
+    keras.backend.clear_session()
+    with pytest.raises(ValueError, match='has release, but no settings.json'):
+        pretrain(settings(folder), str(folder))
+    keras.backend.clear_session()
+    with pytest.raises(ValueError, match='has mode roberta'):
+        dry_run(settings(folder), str(tmp_path), evaluation=str(folder / 'roberta'))
+
+
 def test_an_albert_and_lamb(folder):
     """Each use of a shared block has a dropout of its own; from a config alone, by LAMB, the loss falls."""
     config = dict(CONFIG, **dict(CHANGES, embedding_size=9, num_hidden_groups=1, num_hidden_layers=3))

@@ -80,18 +80,24 @@ def remove_old(directory, keep):
         os.remove(os.path.join(directory, NAME % step))
 
 
-def check_settings(directory, settings):
+def check_settings(directory, settings, replaced=()):
     """Writes down what a training is begun with; for one that goes on, checks that it is the same.
 
+    Args:
+        directory: of the training.
+        settings: dict that JSON can hold.
+        replaced: names of what a training replaces in its directory, and which may be there only if it is one's.
+
     Raises:
-        ValueError: it is not; the message has both values.
+        ValueError: it is not; the message has both values. Or what is there is of no training.
     """
     path = os.path.join(directory, SETTINGS)
     settings = json.loads(json.dumps(settings))
     if not os.path.exists(path):
-        if checkpoints(directory):
-            raise ValueError('%s has checkpoints, but no %s that says of what; give another --output'
-                             % (directory, SETTINGS))
+        names = [NAME % step for step in checkpoints(directory)] + sorted(set(replaced) & set(os.listdir(directory)))
+        if names:
+            raise ValueError('%s has %s, but no %s that says of what training; give another --output'
+                             % (directory, some(names), SETTINGS))
         with whole_file(path) as stream:
             stream.write((json.dumps(settings, indent=1, sort_keys=True) + '\n').encode('utf-8'))
         return
@@ -99,8 +105,19 @@ def check_settings(directory, settings):
         known = json.loads(read_regular_file(path, MAX_JSON).decode('utf-8'))
     except ValueError as problem:
         raise ValueError('%s is damaged (%s); give another --output' % (path, problem))
+    known, settings = dict(_leaves(known)), dict(_leaves(settings))
     other = ['%s %r, not %r' % (name, known.get(name), settings.get(name))
              for name in sorted(set(known) | set(settings)) if known.get(name) != settings.get(name)]
     if other:
-        raise ValueError('the training in %s was begun with %s; go on as it was, or give another --output'
-                         % (directory, some(other)))
+        raise ValueError('the training in %s was begun with %s; go on as it was, or give another --output, and the '
+                         'release of this one as --from to start from its weights' % (directory, some(other)))
+
+
+def _leaves(value, name=''):
+    """Yields (name, value) of what JSON holds; the parts of a name are keys, and places from 1 on in lists."""
+    if not isinstance(value, (dict, list)):
+        yield name, value
+        return
+    for key, part in (value.items() if isinstance(value, dict) else enumerate(value, 1)):
+        for leaf in _leaves(part, ('%s %s' % (name, key)).strip()):
+            yield leaf

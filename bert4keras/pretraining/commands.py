@@ -28,8 +28,9 @@ def corpus(args):
                             runner_options=runner_options)
     if args.export:
         export(args, made['rows'])
-    say('%s has %d rows in %d shards: %d tokens of %d documents'
-        % (args.output, made['rows'], made['shards'], made['text_tokens'], made['documents']))
+    shards = 'a shard' if made['shards'] == 1 else '%d shards' % made['shards']
+    say('%s has %d rows in %s: %d tokens of %d documents'
+        % (args.output, made['rows'], shards, made['text_tokens'], made['documents']))
     say('%.1f%% of the tokens are padding, %.1f%% of the lines repeat an earlier one'
         % (100 * made['padding_share'], 100 * made['repeated_lines_share']))
 
@@ -54,10 +55,10 @@ def pretrain(args):
         args.distribute, args.mask_rate)
     if args.dry_run:
         with scratch_directory() as directory:
-            return training.dry_run(settings, directory, say)
+            return training.dry_run(settings, directory, say, args.eval)
     with stop_request() as request:
         steps = training.pretrain(settings, args.output, args.save_every, args.keep, args.log_every, args.eval,
-                                  args.peak and 1e12 * args.peak, say, request)
+                                  None if args.peak is None else 1e12 * args.peak, say, request)
     if steps < args.steps:
         say('stopped after step %d of %d and saved: the same command goes on from there' % (steps, args.steps))
         request.obey()

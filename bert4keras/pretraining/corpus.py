@@ -86,7 +86,7 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
         written. ValueError: an argument out of range. ImportError: the segmenter, or Apache Beam, is not installed.
         Shards that were finished before stay, for the next run.
     """
-    _check(mode, length, seed, short, workers)
+    _check(mode, length, seed, short, workers, google_pairs)
     apply = beam.runner(runner, runner_options) if runner is not None else functools.partial(_apply, workers=workers)
     if segmenter is not None:
         find_segmenter(segmenter)
@@ -99,7 +99,7 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
                'vocabulary_sha256': _digest(files), 'vocab_size': tokenizer.vocab_size}
     if not os.path.isdir(output):
         os.mkdir(output)
-    with lock(output):
+    with lock(output, warn=True):
         known = _look_at(output, options)
         _copy_vocabulary(files, output)
         lines = Lines()
@@ -110,10 +110,12 @@ def build_corpus(inputs, vocab, output, mode='roberta', length=512, workers=None
         return _finish(output, options, shards, lines, tokenizer)
 
 
-def _check(mode, length, seed, short, workers):
+def _check(mode, length, seed, short, workers, google_pairs):
     """ValueError for an argument out of range."""
     if mode not in MODES:
         raise ValueError('mode is %r; there are %s' % (mode, ', '.join(MODES)))
+    if google_pairs and mode == 'roberta':
+        raise ValueError('mode roberta makes no pairs, so there are none by the rule of google_pairs: use mode bert')
     for name, value, least, most in (('length', length, LENGTHS[0], LENGTHS[1]), ('seed', seed, 0, MAX_SEED),
                                      ('short', short, 0, 1), ('workers', workers or 0, 0, 1 << 10)):
         if not least <= value <= most:
@@ -349,6 +351,8 @@ def _finish(output, options, headers, lines, tokenizer):
     for name in _COUNTS:
         content[name] = sum(header[name] for header in headers)
     if not content['rows']:
+        if options['mode'] == 'albert':
+            raise CorpusError('no document has two tokens, of which mode albert makes a pair: use mode roberta')
         raise CorpusError('no text has a token')
     content['padding_share'] = round(1 - content['tokens'] / (content['rows'] * options['length']), 4)
     content['special_ids'] = {'pad': tokenizer.token_pad_id, 'cls': tokenizer.token_cls_id,

@@ -19,7 +19,7 @@ from bert4keras.pretraining.order import hashed
 from bert4keras.pretraining.reader import Batches, Corpus
 from bert4keras.release.config import longest_row
 
-__all__ = ['Fed', 'Feed', 'Phase', 'evaluation_batches', 'plan', 'prefetched']
+__all__ = ['Fed', 'Feed', 'Phase', 'check_evaluation', 'evaluation_batches', 'plan', 'prefetched']
 
 # parts: list of (inputs, weights [B, 1 + P]), see `arrays`; tokens, real: how many positions there are, and how many of
 # them are no padding; length: T; predictions: P
@@ -77,11 +77,7 @@ def plan(corpora, lengths, steps, batch_size, seed, rate=0.15):
     if not found:
         raise ValueError('no corpus is given')
     for corpus in found:
-        for name in ('mode', 'vocabulary_sha256'):
-            if corpus.info.get(name) != found[0].info.get(name):
-                raise CorpusError('%s has %s %s, and %s has %s; all must have the same'
-                                  % (corpus.directory, name, corpus.info.get(name), found[0].directory,
-                                     found[0].info.get(name)))
+        _check_alike(corpus, found[0])
     pairs = [(corpus, corpus.length) for corpus in found] if lengths is None else [
         (_of_length(found, length), length) for length in lengths]
     if len(pairs) > steps:
@@ -90,6 +86,14 @@ def plan(corpora, lengths, steps, batch_size, seed, rate=0.15):
     last = steps - max(1, int(round(LAST_SHARE * steps))) if before else 0
     stops = [max(number, last * number // before) for number in range(1, before + 1)] + [steps]
     return [Phase(corpus, length, batch_size, seed, rate, stop) for (corpus, length), stop in zip(pairs, stops)]
+
+
+def _check_alike(corpus, other):
+    """CorpusError unless two Corpora are of one mode and vocabulary."""
+    for name in ('mode', 'vocabulary_sha256'):
+        if corpus.info.get(name) != other.info.get(name):
+            raise CorpusError('%s has %s %s, and %s has %s; all must have the same' % (
+                corpus.directory, name, corpus.info.get(name), other.directory, other.info.get(name)))
 
 
 def _of_length(corpora, length):
@@ -153,6 +157,19 @@ def prefetched(feed, start, stop):
     with contextlib.closing(pairs):
         for index, fed in pairs:
             yield start + index, fed
+
+
+def check_evaluation(directory, settings, config):
+    """Checks that a model in training, and its config, can be asked about the rows of a corpus.
+
+    Raises:
+        CorpusError: it is none, or of another vocabulary or mode. ValueError: its rows are too long.
+    """
+    corpus = Corpus(directory)
+    _check_alike(corpus, settings.phases[0].corpus)
+    if corpus.mode != 'roberta' and corpus.length > longest_row(config):
+        raise ValueError('the rows of %s have %d tokens, and the model takes %d: make it with --length %d'
+                         % (directory, corpus.length, longest_row(config), longest_row(config)))
 
 
 def evaluation_batches(directory, settings, step):

@@ -25,7 +25,7 @@ from bert4keras.optimizers import AdamW, LAMB, PiecewiseLinear
 from bert4keras.pretraining.checkpoints import (
     State, check_settings, checkpoints, load_state, remove_old, save_state)
 from bert4keras.pretraining.devices import devices
-from bert4keras.pretraining.feeding import Feed, evaluation_batches, plan, prefetched
+from bert4keras.pretraining.feeding import Feed, check_evaluation, evaluation_batches, plan, prefetched
 from bert4keras.pretraining.metrics import EVALUATION, TRAINING, Clock, Metrics, draw_curve
 from bert4keras.pretraining.model import PretrainingBert, WeightedSum, pair_loss, word_accuracy
 from bert4keras.pretraining.seam import optimizer_variables
@@ -271,7 +271,11 @@ def pretrain(settings, output, save_every=1000, keep=3, log_every=10, evaluation
     if evaluation is not None and settings.distribute == 'machines':
         raise ValueError('--eval needs the whole model in one process, and --distribute machines has several: leave it '
                          'out')
+    if peak is not None and not 0 < peak < float('inf'):
+        raise ValueError('peak is %r; it must be above 0' % peak)
     training, output = Training(settings), os.path.abspath(output)
+    if evaluation is not None:
+        check_evaluation(evaluation, settings, training.bert.config)
     with training.devices.together():
         if training.devices.rank:
             step = train(training, check_start(training, resume(training, output, report)), Listener(), is_stopped)
@@ -286,8 +290,8 @@ def lead(training, output, save_every, keep, log_every, evaluation, peak, report
     settings = training.settings
     if not os.path.isdir(output):
         os.makedirs(output)
-    with lock(output):
-        check_settings(output, settings.described(training.bert.config))
+    with lock(output, warn=True):
+        check_settings(output, settings.described(training.bert.config), [RELEASE, TRAINING, EVALUATION])
         start = check_start(training, resume(training, output, report))
         writer = Writer(training, output, start, save_every, keep, log_every, evaluation, peak, report)
         step = train(training, start, writer, is_stopped)
@@ -393,13 +397,14 @@ def check_start(training, start):
 
 # ------------------------------------------------------------------ trying it
 
-def dry_run(settings, directory, report=logger.info):
+def dry_run(settings, directory, report=logger.info, evaluation=None):
     """Makes two steps, saves, loads what was saved into a second model, and compares the step after that.
 
     Args:
         settings: Settings, of three steps at least.
         directory: an empty one.
         report: function of a line for people.
+        evaluation: directory of a corpus, see `pretrain`, which is looked at only to see whether it fits.
 
     Raises:
         ValueError: the state that was loaded is not the one that was saved, or there are fewer steps.
@@ -408,6 +413,8 @@ def dry_run(settings, directory, report=logger.info):
         raise ValueError('a dry run makes three steps; --steps is %d' % settings.steps)
     began = time.time()
     training = Training(settings)
+    if evaluation is not None:
+        check_evaluation(evaluation, settings, training.bert.config)
     training.step(training.feed(0))
     report('built and compiled, first step made in %.1f s' % (time.time() - began))
     fed, began = training.feed(1), time.time()
