@@ -6,7 +6,7 @@
     python -m benchmarks forward --peers ours-jax transformers limit-jax --shapes 8x128 32x128 --dtype bfloat16
     python -m benchmarks load | first-step | memory | pretrain
     python -m benchmarks embed | tokenize | corpus       of texts
-    python -m benchmarks decode                          by a script, which has a --help of its own
+    python -m benchmarks decode | stream                 by scripts, which have a --help of their own
     python -m benchmarks table                           benchmarks/results/*.jsonl as Markdown and plots
 
 Models are of the same checkpoint with random weights (`embed`: the demo's MiniLM), and what contenders compute is
@@ -40,7 +40,7 @@ from benchmarks.measuring import add_same, check_memory, chosen, make_releases, 
 from benchmarks.texts import WORST
 from benchmarks.work import SHAPES, SIZES, TASKS, WITH_TEXTS, config_of, parse_shape
 
-SCRIPTS = {'decode': 'decoding'}
+SCRIPTS = {'decode': 'decoding', 'stream': 'stream'}
 WORDS = {'tokenize': ('english', 'chinese') + tuple(WORST), 'corpus': ('roberta', 'bert', 'albert')}
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'results')
 

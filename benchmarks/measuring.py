@@ -21,7 +21,7 @@ __all__ = ['add_same', 'available_memory', 'check_memory', 'chosen', 'compare', 
 # how far from the first contender another may compute: float32 through twelve blocks, and bfloat16
 ALIKE = {'float32': 1e-3, 'bfloat16': 0.5}
 # of the memory of the weights: what they, gradients, moments and copies take; and what an engine takes by itself
-COPIES, ENGINE = {'forward': 2.5, 'train': 8, 'pretrain': 9, 'load': 3, 'first-step': 8, 'memory': 2.5}, 1.2e9
+COPIES, ENGINE = {'forward': 2.0, 'train': 8, 'pretrain': 9, 'load': 3, 'first-step': 8, 'memory': 2.5}, 0.9e9
 
 
 
@@ -37,7 +37,8 @@ def check_memory(args, contenders):
         return
     contenders = contenders[:1] if one_by_one(args) else contenders
     each = COPIES[args.task] * weight_bytes(config_of(args.size)) + ENGINE
-    need, there = each * len(contenders), available_memory()
+    limits = sum(contender.name.startswith('limit') for contender in contenders)  # without weights
+    need, there = each * (len(contenders) - limits) + ENGINE * limits, available_memory()
     if need > there:
         raise SystemExit('%d contenders need about %.1f GB, and there are %.1f GB: name at most %d with --peers, or a '
                          'smaller --size' % (len(contenders), need / 1e9, there / 1e9, there // each))

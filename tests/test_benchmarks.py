@@ -5,6 +5,7 @@ from __future__ import absolute_import, division, print_function
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -272,3 +273,11 @@ if sys.version_info >= (3, 9):
             assert found['same'] == 1.0 and 20 * 8 < found['amount'] < 20 * 200
         if task == 'first-step':
             assert found['median'] > found['imported_cpu_seconds'] > 0 and found['cpu_seconds'] > 0
+
+    @pytest.mark.slow
+    def test_the_stream_runs():
+        """Four parts of a few sentences, by both ways."""
+        output = subprocess.check_output([sys.executable, '-m', 'benchmarks', 'stream', '--sentences', '60', '--parts',
+                                          '4', '--layers', '1'], cwd=ROOT)
+        rows = [row.split(b'|') for row in output.splitlines() if re.match(b'[|] [0-9]', row)]
+        assert rows and all(float(cell) > 0 for row in rows for cell in row[1:-1])
