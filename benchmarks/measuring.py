@@ -24,7 +24,6 @@ ALIKE = {'float32': 1e-3, 'bfloat16': 0.5}
 COPIES, ENGINE = {'forward': 2.0, 'train': 8, 'pretrain': 9, 'load': 3, 'first-step': 8, 'memory': 2.5}, 0.9e9
 
 
-
 def available_memory():
     """The bytes that the machine can give to new processes."""
     with open('/proc/meminfo') as stream:
@@ -111,17 +110,17 @@ def start(args, contenders, job):
 def start_again(args, contenders, job):
     """The ended processes of the contenders, with the first time of as many as there are rounds in `rounds`.
 
-    The first of each, which finds nothing in the machine's memory, is not counted. Of `embed` each does its work a
-    second time, which is noted as `later_seconds`.
+    The first of each, which finds nothing in the machine's memory, is not counted. Each does its work a second time,
+    which is noted as `later_seconds`.
     """
     found = {}
     for number in range(1 + args.rounds):
         for contender in list(contenders):
             began = start(args, [contender], job)
             for process in began:
-                if args.task == 'embed':
-                    process.run(1)
-                    process.first['later_seconds'] = process.rounds.pop()['seconds']
+                process.run(1)
+                later = process.rounds.pop()
+                process.first.update(later_seconds=later['seconds'], later_cpu_seconds=later['cpu_seconds'])
                 process.end()
             if not began:
                 contenders.remove(contender)
@@ -236,7 +235,7 @@ def result_of(args, process, config, shape):
                  mfu=count / median / peak if count and peak else None,
                  hardware=machine, date=time.strftime('%Y-%m-%d'))
     if args.task in FRESH:  # all of them are first times
-        for name in ('imported_cpu_seconds', 'made_cpu_seconds', 'cpu_seconds', 'later_seconds'):
+        for name in ('imported_cpu_seconds', 'made_cpu_seconds', 'cpu_seconds', 'later_seconds', 'later_cpu_seconds'):
             if name in found:
                 found[name] = float(np.median([one[name] for one in process.rounds]))
         found['first_cpu_seconds'] = found['cpu_seconds']

@@ -150,7 +150,8 @@ COLUMNS = {
     'tokenize': [('same ids', same_ids)],
     'corpus': [('CPU s', of_all('cpu_median')), ('GB of a process', gigabytes)],
     'first-step': [('imports', of_all('imported_cpu_seconds')), ('model', of_all('made_cpu_seconds')),
-                   ('step', of_all('first_cpu_seconds')), ('GB', gigabytes)],
+                   ('first step', of_all('first_cpu_seconds')), ('second step', of_all('later_cpu_seconds')),
+                   ('GB', gigabytes)],
     'memory': [('grow with the power', powers)],
 }
 

@@ -198,7 +198,7 @@ if sys.version_info >= (3, 9):
             if not self.times:
                 raise Failed('it ended')
             self.times -= 1
-            self.rounds.append({'seconds': 0.5})
+            self.rounds.append({'seconds': 0.5, 'cpu_seconds': 0.25})
 
         def end(self):
             self.ended = True
