@@ -4,9 +4,9 @@
     KERAS_BACKEND=jax python -m benchmarks stream [--sentences 1000000] [--parts 10] [--layers 2] [--hidden 64]
 
 Sentences of random words, as many as their lengths say, which are drawn from a log-normal distribution: half of them
-have fewer than 20 words, one in a hundred more than 100. `embed_corpus` of bert4keras.embedding makes files of vectors of
-them; the drop-in's `extract_embeddings_generator`, of bert4keras.keras_bert, yields vectors. For each part of the stream
-the table has tokens a second, of processor time, and the memory (RssAnon) at its end.
+have fewer than 20 words, one in a hundred more than 100. `embed_corpus` of bert4keras.embedding makes files of vectors
+of them; the drop-in's `extract_embeddings_generator`, of bert4keras.keras_bert, yields vectors. For each part of the
+stream the table has tokens a second, of processor time, and the memory (RssAnon) at its end.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -39,7 +39,8 @@ def sentences(count, seed=0):
 
 def make_model(args, directory):
     """Writes a small release whose vocabulary has the words."""
-    vocab = [u'[PAD]', u'[UNK]', u'[CLS]', u'[SEP]', u'[MASK]'] + [u'word%d' % number for number in range(WORDS)]
+    vocab = [u'[PAD]', u'[UNK]', u'[CLS]', u'[SEP]', u'[MASK]']
+    vocab += [u'word%d' % number for number in range(WORDS)]
     config = dict(config_of('tiny'), vocab_size=len(vocab), hidden_size=args.hidden, num_attention_heads=2,
                   num_hidden_layers=args.layers, intermediate_size=4 * args.hidden, max_position_embeddings=128, hidden_act='gelu')
     make_release(directory, config=config, vocab=vocab)
@@ -103,7 +104,8 @@ def main():
             found.append(way(args, directory))
         finally:
             shutil.rmtree(directory)
-    print('| part | embed_corpus, tokens a CPU s | MB | extract_embeddings, tokens a CPU s | MB |\n|---|---|---|---|---|')
+    print('| part | embed_corpus, tokens a CPU s | MB | extract_embeddings, tokens a CPU s | MB |')
+    print('|---|---|---|---|---|')
     for number, (count, (first, second)) in enumerate(zip(tokens, zip(*found))):
         print('| %d | %.0f | %.0f | %.0f | %.0f |' % (number + 1, count / first[0], first[1], count / second[0],
                                                       second[1]))
