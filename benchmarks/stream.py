@@ -42,7 +42,8 @@ def make_model(args, directory):
     vocab = [u'[PAD]', u'[UNK]', u'[CLS]', u'[SEP]', u'[MASK]']
     vocab += [u'word%d' % number for number in range(WORDS)]
     config = dict(config_of('tiny'), vocab_size=len(vocab), hidden_size=args.hidden, num_attention_heads=2,
-                  num_hidden_layers=args.layers, intermediate_size=4 * args.hidden, max_position_embeddings=128, hidden_act='gelu')
+                  num_hidden_layers=args.layers, intermediate_size=4 * args.hidden, max_position_embeddings=128,
+                  hidden_act='gelu')
     make_release(directory, config=config, vocab=vocab)
 
 
