@@ -17,10 +17,10 @@ from bert4keras.seam.operations import IS_KERAS_3, keras, kops, tf
 from bert4keras.which_keras import ENGINES, is_installed
 
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
-           'after', 'check_export', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
+           'affine', 'after', 'check_export', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
            'describe', 'dtype_name', 'dtype_policy', 'export', 'fold', 'full_precision_dtype', 'fused_attention',
            'gather', 'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
-           'kops', 'recomputed', 'register', 'register_mask_operations', 'set_gelu', 'set_values',
+           'kops', 'layer_norm', 'recomputed', 'register', 'register_mask_operations', 'set_gelu', 'set_values',
            'untouched_zeros', 'variable_dtype', 'with_loss',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
@@ -48,7 +48,8 @@ _seam = keras3 if IS_KERAS_3 else keras2
 if not IS_KERAS_3 and keras.__name__ != 'keras' and tf.__version__.startswith('1.13.'):
     # of any other loss it divides by the sum of the rows' weights, not by their number; its base has no public name
     CallableLoss = keras.losses.MeanSquaredError.__base__
-gather, gelu, recomputed, describe = _seam.gather, _seam.gelu, _seam.recomputed, _seam.describe
+affine, gather, gelu, layer_norm = _seam.affine, _seam.gather, _seam.gelu, _seam.layer_norm
+recomputed, describe = _seam.recomputed, _seam.describe
 register_mask_operations = _seam.register_mask_operations
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name
 get_values, set_values, dense = _seam.get_values, _seam.set_values, _seam.dense

@@ -63,8 +63,7 @@ def affine(x, kernel, bias=None):
     # A product of two matrices is what every engine is fastest at, JAX's CPU engine by far.
     size_in, size_out = [int(size) for size in kernel.shape]
     rows = x if len(x.shape) == 2 else kops.reshape(x, (-1, size_in))
-    y = kops.matmul(rows, kernel)
-    y = y if bias is None else y + bias
+    y = kops.matmul(rows, kernel) if bias is None else backend.affine(rows, kernel, bias)
     return y if len(x.shape) == 2 else kops.reshape(y, (-1, kops.shape(x)[1], size_out))
 
 
@@ -319,9 +318,7 @@ class BertLayerNorm(BertLayer):
         super(BertLayerNorm, self).build(input_shape)
 
     def call(self, inputs):
-        centered = inputs - kops.mean(inputs, axis=-1, keepdims=True)
-        variance = kops.mean(kops.square(centered), axis=-1, keepdims=True)
-        return centered * kops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+        return backend.layer_norm(inputs, self.gamma, self.beta, self.epsilon)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
@@ -457,15 +454,23 @@ class BertSelfAttention(BertLayer):
         """
         context = attention = None
         if self.is_plain(more, training):
-            context = backend.fused_attention(query, key, value, mask)  # [B, F, N, H]
+            context = backend.fused_attention(query, key, value, mask, self.plain if training is False else None)
         if context is None:
             probabilities = attention = self.attention_probabilities(query, key, mask, *more)  # [B, N, F, T]
             if self.dropout is not None:
                 probabilities = self.dropout(probabilities, training=training)
-            context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, F, H]
-            context = kops.transpose(context, (0, 2, 1, 3))  # [B, F, N, H]
+            context = self.mix(probabilities, value)
         context = kops.reshape(context, (-1, kops.shape(context)[1], int(self.output_kernel.shape[0])))
         return self.project(context, self.output_kernel, self.output_bias), attention
+
+    def plain(self, query, key, value, mask):
+        """softmax(query key^T / sqrt(H)) value: [B, N, F, H], twice [B, N, T, H], [B, F or 1, T] -> [B, F, N, H]."""
+        return self.mix(self.attention_probabilities(query, key, mask), value)
+
+    def mix(self, probabilities, value):
+        """The means of the values by probabilities: [B, N, F, T], [B, N, T, H] -> [B, F, N, H]."""
+        context = kops.matmul(kops.cast(probabilities, value.dtype), value)  # [B, N, F, H]
+        return kops.transpose(context, (0, 2, 1, 3))
 
     def is_plain(self, more, training):
         """Whether it is softmax(query key^T / sqrt(H)) value and no more, whose probabilities nobody looks at."""

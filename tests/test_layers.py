@@ -122,7 +122,7 @@ def test_when_a_kernel_of_the_engine_may_do(cls, arguments, training, expected):
 def test_what_a_kernel_computes_is_used(monkeypatch):
     """A kernel by which every token sees itself alone: what is left are the maps of values and of the output."""
     monkeypatch.setattr(backend, 'fused_attention',
-                        lambda query, key, value, mask: backend.kops.transpose(value, (0, 2, 1, 3)))
+                        lambda query, key, value, mask, formula: backend.kops.transpose(value, (0, 2, 1, 3)))
     inputs = [keras.layers.Input(shape=(LENGTH, HIDDEN)), keras.layers.Input(shape=(1, LENGTH), dtype='bool')]
     model = keras.models.Model(inputs, layers.BertSelfAttention(num_attention_heads=3)(inputs))
     weights = [np.random.RandomState(1).standard_normal(w.shape) for w in model.get_weights()]
@@ -147,7 +147,33 @@ if keras.backend.backend() in ('jax', 'torch'):
         else:
             found = attention.torch_attention(*tensors)
         assert np.abs(backend.kops.convert_to_numpy(found) - expected).max() < 1e-5
-        assert backend.fused_attention(*tensors) is None  # on a CPU, and in float32
+        assert backend.fused_attention(*tensors) is None  # on a CPU, in float32, and few
+
+    def test_scores_that_fill_no_cache_are_not_kept(monkeypatch):
+        """Of 2^22 scores and more no probabilities are kept, and the result is the formula's: the kernel on PyTorch,
+        on JAX one text after another, except for training."""
+        random = np.random.RandomState(3)
+        batch, heads, queries, keys = 4, 3, 2740, 256
+        query, key, value = [random.standard_normal((batch, heads, length, 4)).astype('float32')
+                             for length in (queries, keys, keys)]
+        mask = np.arange(keys) < np.array([keys, 100, 1, 17])[:, None, None]  # [B, 1, T]
+        scores = np.where(mask[:, None], np.matmul(query, key.transpose(0, 1, 3, 2)) / 2, -1e30)
+        expected = np.matmul(reference.softmax(scores.astype('float64')), value).transpose(0, 2, 1, 3)
+        tensors = [backend.kops.convert_to_tensor(array) for array in (query, key, value, mask)]
+        layer, calls = layers.BertSelfAttention(num_attention_heads=heads), []
+
+        def formula(*row):
+            calls.append(row[0].shape)
+            return layer.plain(*row)
+        found = backend.fused_attention(*tensors, formula=formula)
+        assert np.abs(backend.kops.convert_to_numpy(found) - expected).max() < 1e-5
+        if keras.backend.backend() == 'jax':
+            assert calls == [(1, heads, queries, 4)]
+            assert backend.fused_attention(*tensors) is None
+        else:
+            assert not calls and backend.fused_attention(*[tensor[:1] for tensor in tensors]) is None
+            fewer = [tensors[0]] + [tensor[:, :, :128] for tensor in tensors[1:]]
+            assert backend.fused_attention(*fewer) is None
 
 if keras.backend.backend() == 'jax':
     @pytest.mark.parametrize('queries', [1, LENGTH])

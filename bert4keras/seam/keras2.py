@@ -7,11 +7,11 @@ import threading
 import numpy as np
 
 from bert4keras.seam.exports import engines_for
-from bert4keras.seam.operations import gelu, keras, kops, tf
+from bert4keras.seam.operations import affine, gelu, keras, kops, layer_norm, tf
 
-__all__ = ['add_loss', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
-           'fused_attention', 'gather', 'gelu', 'get_values', 'in_batch', 'is_asked_by_fit', 'policy', 'recomputed',
-           'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
+__all__ = ['add_loss', 'affine', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
+           'fused_attention', 'gather', 'gelu', 'get_values', 'in_batch', 'is_asked_by_fit', 'layer_norm', 'policy',
+           'recomputed', 'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
 
 untouched_zeros = 'zeros'  # in a graph of TensorFlow 1 arrays would be constants
 
@@ -52,7 +52,7 @@ def dense(gradient, like, indices=None):
     return tf.convert_to_tensor(gradient)
 
 
-def fused_attention(query, key, value, mask):
+def fused_attention(query, key, value, mask, formula=None):
     return None
 
 

@@ -11,9 +11,9 @@ from bert4keras.seam.attention import fused_attention
 from bert4keras.seam.exports import check_export, export
 from bert4keras.seam.operations import ENGINE, keras, kops
 
-__all__ = ['add_loss', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
-           'fused_attention', 'gather', 'gelu', 'get_values', 'in_batch', 'is_asked_by_fit', 'policy', 'recomputed',
-           'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
+__all__ = ['add_loss', 'affine', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
+           'fused_attention', 'gather', 'gelu', 'get_values', 'in_batch', 'is_asked_by_fit', 'layer_norm', 'policy',
+           'recomputed', 'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
 
 _ON_TENSORFLOW = ENGINE == 'tensorflow'
 
@@ -41,6 +41,23 @@ def gelu(x, approximate):
     if _ON_TENSORFLOW:  # its own is by erfc: twice as slow, and tf2onnx does not know it
         return operations.gelu(x, approximate)
     return kops.gelu(x, approximate=approximate)  # on PyTorch one kernel, in a quarter of the time
+
+
+def affine(rows, kernel, bias):
+    """rows @ kernel + bias: [R, I], [I, O], [O] -> [R, O]."""
+    if ENGINE != 'torch':
+        return operations.affine(rows, kernel, bias)
+    import torch
+    return torch.addmm(*[kops.convert_to_tensor(x) for x in (bias, rows, kernel)])  # one kernel, not two
+
+
+def layer_norm(x, gamma, beta, epsilon):
+    """Layer normalisation over the last axis: [..., D], [D], [D] -> [..., D]; see operations.py for the formula."""
+    if ENGINE != 'torch':
+        return operations.layer_norm(x, gamma, beta, epsilon)
+    import torch  # one kernel, where the formula reads and writes x in each of seven
+    gamma, beta = kops.convert_to_tensor(gamma), kops.convert_to_tensor(beta)
+    return torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta, epsilon)
 
 
 def policy():

@@ -9,7 +9,7 @@ import math
 
 from bert4keras.which_keras import import_keras
 
-__all__ = ['ENGINE', 'IS_KERAS_3', 'gelu', 'keras', 'kops', 'tf']
+__all__ = ['ENGINE', 'IS_KERAS_3', 'affine', 'gelu', 'keras', 'kops', 'layer_norm', 'tf']
 
 keras = import_keras()
 IS_KERAS_3 = hasattr(keras, 'ops')
@@ -76,3 +76,18 @@ def gelu(x, approximate):
     if approximate:
         return 0.5 * x * (1.0 + kops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1.0 + kops.erf(x * math.sqrt(0.5)))
+
+
+def affine(rows, kernel, bias):
+    """rows @ kernel + bias: [R, I], [I, O], [O] -> [R, O]."""
+    return kops.matmul(rows, kernel) + bias
+
+
+def layer_norm(x, gamma, beta, epsilon):
+    """Layer normalisation over the last axis (https://arxiv.org/abs/1607.06450), by operations of `kops`.
+
+    Biased variance, epsilon inside the square root: [..., D], [D], [D] -> [..., D].
+    """
+    centered = x - kops.mean(x, axis=-1, keepdims=True)
+    variance = kops.mean(kops.square(centered), axis=-1, keepdims=True)
+    return centered * kops.rsqrt(variance + epsilon) * gamma + beta

@@ -6,8 +6,8 @@ CHECK = 'tests/test_layers.py -k "known or drops_what or on_the_left or exactly 
 
 MUTATIONS = [
     ('silu of another slope', 'layers.py', 'x * kops.sigmoid(x)', 'x * kops.sigmoid(1.702 * x)'),
-    ('epsilon outside the root', 'layers.py', 'centered * kops.rsqrt(variance + self.epsilon)',
-     'centered / (kops.sqrt(variance) + self.epsilon)'),
+    ('epsilon outside the root', 'operations.py', 'centered * kops.rsqrt(variance + epsilon)',
+     'centered / (kops.sqrt(variance) + epsilon)'),
     ('epsilon 1e-7 by default', 'layers.py', 'epsilon=1e-12', 'epsilon=1e-7'),
     ('a constant of the GELU wrong by 1e-6', 'operations.py', '0.044715', '0.044716'),
     ('what is left is dropped', 'layers.py', 'keras.layers.Dropout(dropout_rate)',
