@@ -23,6 +23,11 @@ def inputs_of(job):
     return token_ids, segment_ids, np.arange(len(token_ids), dtype='int32') % 2
 
 
+def set_policy(keras, job):
+    """Lets Keras compute in half precision; only to train are the weights float32 then, as in transformers."""
+    keras.config.set_dtype_policy(job['dtype'] if job['task'] == 'forward' else 'mixed_' + job['dtype'])
+
+
 def read_all(arrays):
     """Reads each of a model's weights once, as some libraries only map the file; returns their sum."""
     return sum(float(array.sum()) for array in arrays)
@@ -90,7 +95,7 @@ def prepare_ours(job, compiled=False):
     from bert4keras.backend import keras
     from bert4keras.bert import build_bert_model
     if job['dtype'] != 'float32':
-        keras.config.set_dtype_policy('mixed_' + job['dtype'])
+        set_policy(keras, job)
     directory = os.path.join(job['directory'], 'tensorflow')
 
     def make():
@@ -132,7 +137,7 @@ def prepare_masked_words(job, everywhere=False):
     from bert4keras.pretraining.model import PretrainingBert
     from bert4keras.release.config import read_config
     if job['dtype'] != 'float32':
-        keras.config.set_dtype_policy('mixed_' + job['dtype'])
+        set_policy(keras, job)
     directory = os.path.join(job['directory'], 'tensorflow')
 
     def make():
@@ -202,7 +207,7 @@ def prepare_keras_hub(job):
     from bert4keras.release.variables import open_variables
     from parity.peers.keras_hub import load
     if job['dtype'] != 'float32':
-        keras.config.set_dtype_policy('mixed_' + job['dtype'])
+        set_policy(keras, job)
 
     def make():
         directory = os.path.join(job['directory'], 'tensorflow')
