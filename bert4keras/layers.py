@@ -415,8 +415,8 @@ class BertSelfAttention(BertLayer):
     of two; here F is T, and there is no more. A key that is masked gets weight exactly 0; a query that sees
     nothing gets the mean of all values, a finite number that nobody reads.
 
-    Subclasses override `queries_keys_values`, `scores` or `attention_probabilities`. What they need more
-    than x and the mask is given to each as `more`: the tensors that `BertModel.attention_inputs` returns.
+    Subclasses override `queries_keys_values`, `scores`, `attention_probabilities` or `mix`. What they need more than x
+    and the mask is given to the first three as `more`: the tensors that `BertModel.attention_inputs` returns.
     """
 
     def __init__(self, num_attention_heads, dropout_rate=0.0, return_attention=False, **kwargs):
@@ -475,7 +475,7 @@ class BertSelfAttention(BertLayer):
     def is_plain(self, more, training):
         """Whether it is softmax(query key^T / sqrt(H)) value and no more, whose probabilities nobody looks at."""
         inherited = all(getattr(type(self), name) == getattr(BertSelfAttention, name)
-                        for name in ('scores', 'attention_probabilities'))
+                        for name in ('scores', 'attention_probabilities', 'mix', 'plain'))
         return inherited and not self.return_attention and (self.dropout is None or training is False)
 
     def queries_keys_values(self, x, mask, *more):

@@ -108,12 +108,19 @@ class OwnScores(layers.BertSelfAttention):
         return -super(OwnScores, self).scores(query, key, *more)
 
 
+class OwnMix(layers.BertSelfAttention):
+    """Another that somebody changed."""
+
+    def mix(self, probabilities, value):
+        return -super(OwnMix, self).mix(probabilities, value)
+
+
 @pytest.mark.parametrize('cls, arguments, training, expected', [
     (layers.BertSelfAttention, {}, True, True),
     (layers.BertSelfAttention, {'dropout_rate': 0.5}, False, True),
     (layers.BertSelfAttention, {'dropout_rate': 0.5}, True, False),
     (layers.BertSelfAttention, {'return_attention': True}, False, False),
-    (OwnScores, {}, False, False)])
+    (OwnScores, {}, False, False), (OwnMix, {}, False, False)])
 def test_when_a_kernel_of_the_engine_may_do(cls, arguments, training, expected):
     """Not where somebody sees the probabilities or changes them."""
     assert cls(num_attention_heads=3, **arguments).is_plain((), training) == expected

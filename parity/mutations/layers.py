@@ -5,6 +5,8 @@ from __future__ import absolute_import, division, print_function
 CHECK = 'tests/test_layers.py -k "known or drops_what or on_the_left or exactly or counted"'
 
 MUTATIONS = [
+    ('a changed mix is not asked', 'layers.py', "'attention_probabilities', 'mix', 'plain')",
+     "'attention_probabilities')", 'tests/test_layers.py -k kernel'),
     ('silu of another slope', 'layers.py', 'x * kops.sigmoid(x)', 'x * kops.sigmoid(1.702 * x)'),
     ('epsilon outside the root', 'operations.py', 'centered * kops.rsqrt(variance + epsilon)',
      'centered / (kops.sqrt(variance) + epsilon)'),
