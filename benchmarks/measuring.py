@@ -21,7 +21,7 @@ __all__ = ['add_same', 'available_memory', 'check_memory', 'chosen', 'compare', 
 # how far from the first contender another may compute: float32 through twelve blocks, and bfloat16
 ALIKE = {'float32': 1e-3, 'bfloat16': 0.5}
 # of the memory of the weights: what they, gradients, moments and copies take; and what an engine takes by itself
-COPIES, ENGINE = {'forward': 2.0, 'train': 8, 'pretrain': 9, 'load': 3, 'first-step': 8, 'memory': 2.5}, 0.9e9
+COPIES, ENGINE = {'forward': 2.0, 'train': 6, 'pretrain': 7, 'load': 3, 'first-step': 6, 'memory': 2.5}, 0.9e9
 
 
 def available_memory():

@@ -149,7 +149,7 @@ if sys.version_info >= (3, 9):
         assert error.value.code == 2 and 'error' in capsys.readouterr().err
 
     def test_more_memory_than_there_is_is_refused(monkeypatch):
-        """Training base takes eight times its weights, and what an engine takes; it says how many there is room for."""
+        """Training base takes six times its weights, and what an engine takes; it says how many there is room for."""
         monkeypatch.setattr(measuring, 'available_memory', lambda: 1e10)
         args, contenders = command.parse(['train']), list(CONTENDERS.values())
         measuring.check_memory(args, contenders[:2])
