@@ -11,7 +11,7 @@ import json
 
 from benchmarks import models, texts
 
-__all__ = ['CONTENDERS', 'Contender', 'describe', 'missing', 'read_job']
+__all__ = ['CONTENDERS', 'EARLY', 'Contender', 'describe', 'missing', 'read_job']
 
 
 class Contender(collections.namedtuple('Contender', 'name title tasks dtypes packages environment')):
@@ -58,6 +58,7 @@ def read_job(path):
         return json.load(stream)
 
 
+EARLY = 'bert4keras-0.11.5'
 BOTH, FLOAT32 = ('float32', 'bfloat16'), ('float32',)
 MODELS = ('forward', 'train', 'memory', 'first-step')
 TF_KERAS = {'TF_KERAS': '1', 'TF_USE_LEGACY_KERAS': '1'}
@@ -101,7 +102,9 @@ CONTENDERS = collections.OrderedDict((contender.name, contender) for contender i
     + [Contender('keras-bert', 'keras-bert, TF', does(models.prepare_keras_bert, load=models.prepare_keras_bert,
                                                       tokenize=texts.tokenize_keras_bert),
                  FLOAT32, ('keras_bert', 'tf_keras'), TF_KERAS),
-       Contender('bert4keras-0.11.5', 'bert4keras 0.11.5', dict(tokenize=texts.tokenize_early), FLOAT32, (), TF_KERAS),
+       Contender(EARLY, 'bert4keras 0.11.5, TF', does(models.prepare_early, load=models.prepare_early,
+                                                                    tokenize=texts.tokenize_early),
+                 FLOAT32, ('tf_keras',), TF_KERAS),
        Contender('transformers', 'transformers', does(models.prepare_transformers, load=models.prepare_transformers,
                                                       pretrain=models.prepare_transformers_words,
                                                       tokenize=texts.tokenize_transformers),
@@ -123,6 +126,6 @@ CONTENDERS = collections.OrderedDict((contender.name, contender) for contender i
        Contender('rust-encode', 'tokenizers (Rust), a text at a time', dict(tokenize=texts.tokenize_rust_one), FLOAT32,
                  ('tokenizers',), {}),
        Contender('google', "Google's code", dict(tokenize=texts.tokenize_google, corpus=texts.corpus_google), FLOAT32,
-                 ('tensorflow',), {})]
+                 ('bert',), {})]
     + [Contender('limit-' + engine, 'products alone, ' + title, dict(forward=models.prepare_limit), BOTH, (package,),
                  {'KERAS_BACKEND': engine}) for engine, title, package in ENGINES]))

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from benchmarks.contenders import CONTENDERS, missing
+from benchmarks.contenders import CONTENDERS, EARLY, missing
 from benchmarks.process import Failed, Process
 from benchmarks.texts import SAFE, WORST, make_data
 from benchmarks.work import DOES, FRESH, WITH_TEXTS, batch, config_of, operations, peak_of, weight_bytes
@@ -53,6 +53,8 @@ def chosen(args):
         if args.task not in contender.tasks or args.dtype not in contender.dtypes:
             if named:
                 print('%s has no %s in %s: left out' % (contender.name, args.task, args.dtype))
+        elif contender.name == EARLY and contender.name not in args.path:
+            print('%s is left out: it has our name, so name its folder by --path %s=DIRECTORY' % (EARLY, EARLY))
         elif not {contender.name} & (set(args.python) | set(args.path)) and missing(contender):
             print('%s is left out: %s is not installed' % (contender.name, missing(contender)))
         else:

@@ -256,6 +256,32 @@ def prepare_keras_bert(job):
     return make
 
 
+def prepare_early(job):
+    """bert4keras 0.11.5, on tf.keras; it is found by --path bert4keras-0.11.5=DIRECTORY."""
+    from bert4keras import backend
+    from bert4keras.models import build_transformer_model
+    if hasattr(backend, 'IS_KERAS_3'):
+        raise ImportError('this is not 0.11.5: name its folder by --path bert4keras-0.11.5=DIRECTORY')
+    backend.set_gelu('tanh')
+    config = os.path.join(job['directory'], 'early.json')
+    with open(config, 'w') as stream:
+        json.dump(dict(job['config'], hidden_act='gelu'), stream)
+
+    def make():
+        checkpoint = os.path.join(job['directory'], 'tensorflow', 'bert_model.ckpt')
+        if job['task'] == 'load':
+            model = build_transformer_model(config, checkpoint, with_nsp=True, with_mlm=True)
+            return read_all(model.get_weights()), None
+        token_ids, segment_ids, labels = inputs_of(job)
+        model = build_transformer_model(config, checkpoint, with_pool=job['task'] == 'train')
+        if job['task'] == 'train':
+            model = classifier(backend.keras, model.inputs, model.output)
+            return lambda: model.train_on_batch([token_ids, segment_ids], labels), None
+        run = model.predict_on_batch
+        return lambda: run([token_ids, segment_ids]), lambda: float32(run([token_ids, segment_ids]))
+    return make
+
+
 # ------------------------------------------------------------------ PyTorch and ONNX Runtime
 
 def prepare_transformers(job, precision='highest', compiled=False):

@@ -266,7 +266,7 @@ def early(vocab):
     from bert4keras.tokenizers import Tokenizer
     tokenizer = Tokenizer(vocab, do_lower_case=True)
     if hasattr(tokenizer, 'encode_batch'):
-        raise ImportError('this is not 0.11.5: name its folder by --path bert4keras-0.11.5=DIR')
+        raise ImportError('this is not 0.11.5: name its folder by --path bert4keras-0.11.5=DIRECTORY')
     return each(lambda line: tokenizer.encode(line)[0])
 
 

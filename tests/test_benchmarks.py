@@ -165,6 +165,9 @@ if sys.version_info >= (3, 9):
         with pytest.raises(SystemExit, match='nobody is left'):
             measuring.chosen(command.parse(['forward', '--peers', 'keras-bert']))
         assert 'keras-bert is left out: no_such_package is not installed' in capsys.readouterr().out
+        with pytest.raises(SystemExit, match='nobody is left'):
+            measuring.chosen(command.parse(['forward', '--peers', 'bert4keras-0.11.5']))
+        assert 'name its folder by --path bert4keras-0.11.5=DIRECTORY' in capsys.readouterr().out
 
     class Fake(object):
         """A process whose output is there."""
