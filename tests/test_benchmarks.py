@@ -255,8 +255,9 @@ if sys.version_info >= (3, 9):
 
     @pytest.mark.slow
     @pytest.mark.parametrize('task, name', [
-        ('forward', 'ours-'), ('load', 'ours-'), ('memory', 'ours-'), ('first-step', 'ours-'), ('tokenize', 'ours'),
-        ('corpus', 'ours')])
+        ('forward', 'ours-'), ('load', 'ours-'), ('memory', 'ours-'), ('first-step', 'ours-'),
+        pytest.param('tokenize', 'ours', marks=pytest.mark.engine_free),
+        pytest.param('corpus', 'ours', marks=pytest.mark.engine_free)])
     def test_it_runs(task, name, tmp_path):
         """The smallest of each task: a line of results and its table."""
         name = name + ENGINE if name.endswith('-') else name
