@@ -101,7 +101,7 @@ def prepare_ours(job, compiled=False):
     def make():
         if job['task'] == 'load':
             model = build_bert_model(directory, with_nsp=True, with_mlm=True)
-            return read_all(map(keras.ops.convert_to_numpy, model.weights)), None
+            return read_all(map(np.asarray, model.weights)), None  # convert_to_numpy copies
         token_ids, segment_ids, labels = inputs_of(job)
         model = build_bert_model(directory, with_pool=job['task'] == 'train')
         if job['task'] == 'train':
