@@ -46,10 +46,10 @@ def verses():
 
 
 def paragraphs(count, seed=0):
-    """So many paragraphs of one to eight verses each, all of them different."""
+    """So many paragraphs of one to six verses each, all of them different."""
     draw, lines, found = np.random.RandomState(seed), iter(verses()), []
     while len(found) < count:
-        found.append(' '.join(itertools.islice(lines, int(draw.randint(1, 9)))))
+        found.append(' '.join(itertools.islice(lines, int(draw.randint(1, 7)))))
         if not found[-1]:
             raise ValueError('there are %d paragraphs, not %d' % (len(found) - 1, count))
     return found
