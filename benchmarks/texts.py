@@ -59,7 +59,7 @@ def make_data(args, shape, path):
     """Writes the texts of a task as JSON.
 
     Args:
-        args: of the command: task, rounds, quick, megabytes.
+        args: of the command: task, rounds, quick, texts, megabytes.
         shape: of 'tokenize' english, chinese or a name in WORST; of 'corpus' its mode.
         path: of the file; a corpus' text goes beside it.
     """
@@ -67,7 +67,7 @@ def make_data(args, shape, path):
     model = find_demo_weights()
     data = {'model': model, 'vocab': os.path.join(model, 'vocab.txt')}
     if args.task == 'embed':
-        parts = [paragraphs(8 if args.quick else 2000)] * 2
+        parts = [paragraphs(8 if args.quick else args.texts)] * 2
         data.update(parts=parts, amounts=[len(part) for part in parts])
     elif args.task == 'tokenize':
         data.update(lines_to_tokenize(shape, 2 + args.rounds, data['vocab'], args.quick))

@@ -17,7 +17,7 @@ TASKS = collections.OrderedDict([
     ('train', 'a step of Adam of a classifier of two classes on the pooled vector'),
     ('pretrain', 'a step of Adam of the masked language model, with 15% of the tokens masked'),
     ('load', 'a checkpoint on disk into a model, of which each weight is then read once'),
-    ('embed', '2,000 paragraphs into vectors by all-MiniLM-L6-v2, tokenizing and compiling included'),
+    ('embed', 'paragraphs into vectors by all-MiniLM-L6-v2, tokenizing and compiling included'),
     ('tokenize', 'lines of text into token ids, and worst cases'),
     ('corpus', 'text into rows to pretrain on, of 128 tokens'),
     ('memory', 'how time and memory of `forward` grow with texts and tokens'),
