@@ -64,7 +64,7 @@ def parse(words):
                         help='the interpreter of a contender, if it is not this one')
     parser.add_argument('--path', action='append', default=[], metavar='NAME=DIRECTORY', help='where a contender finds '
                         'modules before others, such as what pip install --no-deps --target DIRECTORY filled')
-    parser.add_argument('--texts', type=int, default=2000, help='paragraphs, for embed, at most 2300; 2000')
+    parser.add_argument('--texts', type=int, default=2000, help='paragraphs, for embed, at most 2200; 2000')
     parser.add_argument('--megabytes', type=int, default=20, help='of text, for corpus; 20')
     parser.add_argument('--together', action='store_true', help='start them at the same time, which is over sooner; '
                         'what is said of the first step is then of little meaning')
@@ -77,8 +77,8 @@ def parse(words):
         args.shapes = shapes_of(args)
         args.cores = None if args.cores == 'all' or args.device == 'gpu' else first_cores(int(args.cores))
         args.python, args.path = [dict(pair.split('=', 1) for pair in pairs) for pairs in (args.python, args.path)]
-        if not 1 <= args.texts <= 2300:
-            raise ValueError('--texts %d: from 1 to 2300' % args.texts)
+        if not 1 <= args.texts <= 2200:
+            raise ValueError('--texts %d: from 1 to 2200' % args.texts)
         if args.rounds < 1:
             raise ValueError('--rounds %d: at least one' % args.rounds)
     except ValueError as error:
