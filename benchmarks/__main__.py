@@ -15,7 +15,7 @@ does strikes all of them. The table has medians over the rounds, and how far the
 installed is left out with a word; where a peer wants another Python, or folders of modules, --python and --path name
 them. `embed` and `first-step` start new processes for each round, as what happens once is part of them. Shapes of
 `tokenize` are english, chinese and texts of a million characters, such as "one word"; of `corpus` roberta, bert and
-albert.
+albert; of `embed` paragraphs and verses.
 
 On a machine with a GPU: --device gpu --dtype bfloat16 --together. Nothing is downloaded: what must be there is this
 checkout and the packages numpy, crc32c, tqdm, keras 3, safetensors, jax, torch, transformers, as far as they are to be
@@ -41,7 +41,8 @@ from benchmarks.texts import WORST
 from benchmarks.work import SHAPES, SIZES, TASKS, WITH_TEXTS, config_of, parse_shape
 
 SCRIPTS = {'decode': 'decoding', 'stream': 'stream'}
-WORDS = {'tokenize': ('english', 'chinese') + tuple(WORST), 'corpus': ('roberta', 'bert', 'albert')}
+WORDS = {'tokenize': ('english', 'chinese') + tuple(WORST), 'corpus': ('roberta', 'bert', 'albert'),
+         'embed': ('paragraphs', 'verses')}
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'results')
 
 
@@ -64,7 +65,7 @@ def parse(words):
                         help='the interpreter of a contender, if it is not this one')
     parser.add_argument('--path', action='append', default=[], metavar='NAME=DIRECTORY', help='where a contender finds '
                         'modules before others, such as what pip install --no-deps --target DIRECTORY filled')
-    parser.add_argument('--texts', type=int, default=2000, help='paragraphs, for embed, at most 2200; 2000')
+    parser.add_argument('--texts', type=int, default=2000, help='for embed, at most 2200; 2000')
     parser.add_argument('--megabytes', type=int, default=20, help='of text, for corpus; 20')
     parser.add_argument('--together', action='store_true', help='start them at the same time, which is over sooner; '
                         'what is said of the first step is then of little meaning')

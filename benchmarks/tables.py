@@ -103,6 +103,8 @@ def cell(line):
     middle = (low + high) / 2 if line['task'] == 'tokenize' else line['median']
     share = ' (%.0f%%)' % (100 * line['mfu']) if line.get('mfu') else ''
     more = ', %.2f GB' % (line['work_peak'] / 1e9) if 'work_peak' in line else ''
+    if line['task'] == 'embed':  # when nothing has to be compiled any more
+        more = ', then %s' % number(line['amount'] / line['later_seconds'])
     return '%s ± %.0f%%%s%s' % (number(figure), 50 * (high - low) / middle, share, more)
 
 
@@ -133,11 +135,6 @@ def same_ids(lines):
                      if line['shape'] in LANGUAGES and line['same'] is not None)
 
 
-def later(lines):
-    """Texts a second when nothing has to be compiled any more."""
-    return number(lines[0]['amount'] / lines[0]['later_seconds'])
-
-
 def powers(lines):
     """The exponents of a row of the table of `memory`."""
     return ', '.join('%s %s: %.2f' % (what, axis, value) for (what, axis), value in exponents(lines).items())
@@ -146,7 +143,7 @@ def powers(lines):
 COLUMNS = {
     None: [('first, CPU s', first_cpu), ('GB', gigabytes)],
     'load': [('CPU s', of_all('cpu_median', '%.2f')), ('GB', gigabytes)],
-    'embed': [('later passes texts/s', later), ('apart', of_all('difference', '%.1e')), ('GB', gigabytes)],
+    'embed': [('apart', of_all('difference', '%.1e')), ('GB', gigabytes)],
     'tokenize': [('same ids', same_ids)],
     'corpus': [('CPU s', of_all('cpu_median')), ('GB of a process', gigabytes)],
     'first-step': [('imports', of_all('imported_cpu_seconds')), ('model', of_all('made_cpu_seconds')),

@@ -60,14 +60,16 @@ def make_data(args, shape, path):
 
     Args:
         args: of the command: task, rounds, quick, texts, megabytes.
-        shape: of 'tokenize' english, chinese or a name in WORST; of 'corpus' its mode.
+        shape: of 'embed' paragraphs or verses, which are a quarter as long; of 'tokenize' english, chinese or a name in
+            WORST; of 'corpus' its mode.
         path: of the file; a corpus' text goes beside it.
     """
     from bert4keras.cli import find_demo_weights
     model = find_demo_weights()
     data = {'model': model, 'vocab': os.path.join(model, 'vocab.txt')}
     if args.task == 'embed':
-        parts = [paragraphs(8 if args.quick else args.texts)] * 2
+        count = 8 if args.quick else args.texts
+        parts = [paragraphs(count) if shape == 'paragraphs' else verses()[:count]] * 2
         data.update(parts=parts, amounts=[len(part) for part in parts])
     elif args.task == 'tokenize':
         data.update(lines_to_tokenize(shape, 2 + args.rounds, data['vocab'], args.quick))
