@@ -81,7 +81,7 @@ class Process(object):
         first: dict, see `ready`: seconds, cpu_seconds, amount, imported_cpu_seconds, made_seconds, made_cpu_seconds,
             peak, memory, device_peak, versions; in bytes the most that it took until then, and what it took then.
         rounds: list of dicts: seconds and cpu_seconds of one time, means over a round; `amount`, what was done in one
-            time, if the work says so; `peak`, the most bytes that it took meanwhile, more than before it began.
+            time, if the work says so; `peak`, the most bytes that it took meanwhile, more than with the model alone.
     """
 
     def __init__(self, contender, job, cores=None, python=sys.executable, folders=()):
@@ -176,7 +176,7 @@ def main(name, path, pipe):
         peak.start()
         imported = making.cpu
         work, output = make()
-        made, doing = making.read(), Timer()
+        made, loaded, doing = making.read(), memory(), Timer()
         if job['task'] == 'load':  # what was made is the work; it is not kept
             work = make
         else:
@@ -190,14 +190,14 @@ def main(name, path, pipe):
                  memory=memory() - before, versions=describe(contender),
                  device_peak=device_peak() if job['device'] == 'gpu' else None))
         for line in sys.stdin:
-            before, peak, timer = memory(), Peak(), Timer()
+            peak, timer = Peak(), Timer()
             if job['name'] == 'memory':
                 peak.start()
             for _ in range(int(line)):
                 timer.add(work())
             answer = timer.read(int(line))
             if job['name'] == 'memory':
-                answer['peak'] = peak.stop() - before
+                answer['peak'] = peak.stop() - loaded
             say(dict(answer, sums=output() if checked else None))
 
 
