@@ -27,6 +27,7 @@ TF32. transformers uses PyTorch's scaled_dot_product_attention, which picks its 
 from __future__ import absolute_import, division, print_function
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -148,6 +149,8 @@ def compile_for_tpu(args):
     """Says what the compiler of TPUs makes of the step of `bert4keras pretrain`; returns its exit code."""
     if args.task != 'train':
         raise SystemExit('for a TPU there is `train` alone: the step is compiled, and nothing runs')
+    if importlib.util.find_spec('libtpu') is None:
+        raise SystemExit('libtpu, which has the compiler of TPUs, is not installed: pip install "jax[tpu]"')
     print('nothing runs: the step is compiled for the chips of a TPU')
     for rows, length in args.shapes:
         with tempfile.NamedTemporaryFile('w', suffix='.json') as stream:

@@ -142,7 +142,8 @@ if sys.version_info >= (3, 9):
     from benchmarks.process import Failed
 
     @pytest.mark.parametrize('words', ['forward --shapes 8', 'forward --cores 0', 'train --rounds 0',
-                                       'forward --peers x', 'tokenize --shapes klingon', 'embed --texts 2201', 'corpus --shapes 8x128'])
+                                       'forward --peers x', 'tokenize --shapes klingon', 'embed --texts 2201',
+                                       'corpus --shapes 8x128'])
     def test_bad_arguments(words, capsys):
         """Exit code 2, before anything is made."""
         with pytest.raises(SystemExit) as error:
@@ -219,6 +220,14 @@ if sys.version_info >= (3, 9):
     def test_a_gpu_is_given_more(device, expected):
         """Batches that fill it."""
         assert command.parse(['train', '--device', device]).shapes[0] == expected
+
+    def test_for_a_tpu_the_step_is_compiled_alone(monkeypatch):
+        """Another task, and a machine without the compiler, are errors that say what there is to do."""
+        with pytest.raises(SystemExit, match='there is `train` alone'):
+            command.main(['forward', '--device', 'tpu'])
+        monkeypatch.setattr(command.importlib.util, 'find_spec', lambda name: None)
+        with pytest.raises(SystemExit, match='libtpu, .* is not installed: pip install'):
+            command.main(['train', '--device', 'tpu'])
 
     def test_new_processes_for_each_round(monkeypatch):
         """As many as rounds, after one that is not counted; who ends is left out and not started again."""
