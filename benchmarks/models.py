@@ -167,6 +167,23 @@ def keras_hub_words(keras, job, backbone, inputs):
     return lambda: model.train_on_batch(dict(inputs, mask_positions=positions), words)
 
 
+def torch_step(job, model, inputs, compiled=False):
+    """A function that takes a step of Adam, and waits for it, of a model of transformers, which has its own loss."""
+    import torch
+    device, wait = 'cuda' if job['device'] == 'gpu' else 'cpu', waiting(job, 'torch')
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=device == 'cuda')  # its fastest there
+    inner = torch.compile(model) if compiled else model
+
+    def step():
+        with torch.autocast(device, torch.bfloat16, enabled=job['dtype'] == 'bfloat16'):
+            loss = inner(**inputs).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return wait(loss)
+    return step
+
+
 def prepare_transformers_words(job):
     """A step of transformers' masked language model, which computes the words of all positions."""
     import torch
@@ -184,17 +201,7 @@ def prepare_transformers_words(job):
         inputs = {name: torch.tensor(array, dtype=torch.long, device=device) for name, array in (
             ('input_ids', token_ids), ('token_type_ids', segment_ids), ('attention_mask', token_ids != 0),
             ('labels', labels))}
-        optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=device == 'cuda')
-        wait = waiting(job, 'torch')
-
-        def step():
-            with torch.autocast(device, torch.bfloat16, enabled=job['dtype'] == 'bfloat16'):
-                loss = model(**inputs).loss
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            return wait(loss)
-        return step, None
+        return torch_step(job, model, inputs), None
     return make
 
 
@@ -312,18 +319,8 @@ def prepare_transformers(job, precision='highest', compiled=False):
                 with torch.inference_mode():
                     return wait(inner(**inputs).last_hidden_state)
             return run, lambda: float32(run())
-        optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, fused=device == 'cuda')  # its fastest there
         model.train()
-        inner = torch.compile(model) if compiled else model
-
-        def step():
-            with torch.autocast(device, torch.bfloat16, enabled=job['dtype'] == 'bfloat16'):
-                loss = inner(labels=labels, **inputs).loss
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            return wait(loss)
-        return step, None
+        return torch_step(job, model, dict(inputs, labels=labels), compiled), None
     return make
 
 

@@ -1,19 +1,16 @@
 # -*- coding: utf-8 -*-
-"""How fast text becomes a corpus, on one core and on more, in how much memory; and the same beside Google's script.
+"""Rows to pretrain on, made by Google's script and by ours: time, memory, and whether they are alike.
 
-    python benchmarks/corpus.py --vocab VOCAB [--text FILE] [--megabytes 60] [--workers 1,2] [--google DIR]
-        [--google-megabytes 2]
+    python benchmarks/google_corpus.py --vocab VOCAB --google DIR [--text FILE] [--megabytes 2]
 
-The text is by default that of the docstrings of all that is installed beside the running Python, each paragraph once
-and an empty line after every 20; --megabytes repeats it. Each run is a process of its own. Of each: processor seconds,
-those of its workers included, wall seconds, tokens of text a second of each, and the largest resident memory of one of
-its processes.
-
-With --google, a folder with bert-tensorflow 1.0.4 (`pip install --no-deps --target DIR bert-tensorflow==1.0.4`; it
-needs TensorFlow 1.15): create_pretraining_data.py on a part of the text, and ours with --google-pairs and single tokens
-masked, both to Google's files, five times masked. Printed are shares and lengths of both, and their difference in
-standard errors. These come from twelve runs of ours with different seeds, as rows of one document are not independent:
-Google's rule draws one length for all of them.
+DIR has bert-tensorflow 1.0.4 (`pip install --no-deps --target DIR bert-tensorflow==1.0.4`; it needs TensorFlow
+1.15). Google's create_pretraining_data.py works on a part of the text, and so does ours with --google-pairs and
+single tokens masked, both to Google's files, five times masked. Printed are processor and wall seconds and the
+largest resident memory of one of the processes; then shares and lengths of both, and their difference in standard
+errors. These come from twelve runs of ours with different seeds, as rows of one document are not independent:
+Google's rule draws one length for all of them. The text is by default that of the docstrings of all that is
+installed beside the running Python, each paragraph once and an empty line after every 20. How fast `bert4keras
+corpus` is in each mode: python -m benchmarks corpus.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -74,22 +71,6 @@ def run(*command, **options):
     return usage.ru_utime + usage.ru_stime, time.time() - started, usage.ru_maxrss / 1024.
 
 
-def scaling(text, vocab, folder, workers):
-    """Prints the table of modes and workers."""
-    from bert4keras.pretraining.corpus import read_corpus_json
-    print('| mode, workers | M tokens | CPU s | wall s | M tokens a CPU s | M tokens a wall s | MB a process |')
-    print('|---|---|---|---|---|---|---|')
-    for mode, count in [('roberta', count) for count in workers] + [('bert', workers[0]), ('albert', workers[0])]:
-        output = os.path.join(folder, 'made')
-        shutil.rmtree(output, ignore_errors=True)
-        cpu, wall, memory = run('-m', 'bert4keras.cli', 'corpus', text, '--vocab', vocab, '--output', output, '--mode',
-                                mode, '--workers', str(count))
-        tokens = read_corpus_json(output)['text_tokens'] / 1e6
-        print('| %s, %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.0f |'
-              % (mode, count, tokens, cpu, wall, tokens / cpu, tokens / wall, memory))
-        sys.stdout.flush()
-
-
 def statistics(paths, vocab):
     """{what: its value for each row} of files of Google's."""
     from bert4keras.pretraining.records import decode_example, read_records
@@ -148,28 +129,16 @@ def main():
     """Runs everything and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--vocab', required=True)
+    parser.add_argument('--google', required=True)
     parser.add_argument('--text')
-    parser.add_argument('--megabytes', type=int, default=60)
-    parser.add_argument('--workers', default='1,2')
-    parser.add_argument('--google')
-    parser.add_argument('--google-megabytes', type=int, default=2)
+    parser.add_argument('--megabytes', type=int, default=2)
     args = parser.parse_args()
     folder = tempfile.mkdtemp()
     try:
-        text = args.text or docstrings(os.path.join(folder, 'text.txt'))
-        if args.google:
-            part = os.path.join(folder, 'part.txt')
-            with io.open(text, 'rb') as stream, io.open(part, 'wb') as writer:
-                writer.write(stream.read(args.google_megabytes << 20).rsplit(b'\n', 1)[0] + b'\n')
-            beside_google(part, args.vocab, folder, args.google)
-            print('')
-        repeated = os.path.join(folder, 'repeated.txt')
-        with io.open(repeated, 'wb') as writer:
-            while writer.tell() < args.megabytes << 20:
-                with io.open(text, 'rb') as stream:
-                    shutil.copyfileobj(stream, writer)
-                writer.write(b'\n')
-        scaling(repeated, args.vocab, folder, [int(count) for count in args.workers.split(',')])
+        text, part = args.text or docstrings(os.path.join(folder, 'text.txt')), os.path.join(folder, 'part.txt')
+        with io.open(text, 'rb') as stream, io.open(part, 'wb') as writer:
+            writer.write(stream.read(args.megabytes << 20).rsplit(b'\n', 1)[0] + b'\n')
+        beside_google(part, args.vocab, folder, args.google)
     finally:
         shutil.rmtree(folder)
 
