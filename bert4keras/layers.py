@@ -60,11 +60,17 @@ def softmax(scores):
 
 def affine(x, kernel, bias=None):
     """x @ kernel (+ bias) over the last axis, for x of two or three dimensions."""
+    def product(rows):
+        return kops.matmul(rows, kernel) if bias is None else backend.affine(rows, kernel, bias)
+    return by_rows(product, x, int(kernel.shape[1]))
+
+
+def by_rows(function, x, size):
+    """What `function` makes of the last axis, [R, D] -> [R, size], for x of two or three dimensions."""
     # A product of two matrices is what every engine is fastest at, JAX's CPU engine by far.
-    size_in, size_out = [int(size) for size in kernel.shape]
-    rows = x if len(x.shape) == 2 else kops.reshape(x, (-1, size_in))
-    y = kops.matmul(rows, kernel) if bias is None else backend.affine(rows, kernel, bias)
-    return y if len(x.shape) == 2 else kops.reshape(y, (-1, kops.shape(x)[1], size_out))
+    if len(x.shape) == 2:
+        return function(x)
+    return kops.reshape(function(kops.reshape(x, (-1, int(x.shape[-1])))), (-1, kops.shape(x)[1], size))
 
 
 class BertLayer(keras.layers.Layer):
@@ -546,7 +552,12 @@ class BertFeedForward(BertLayer):
         super(BertFeedForward, self).build(input_shape)
 
     def call(self, inputs):
-        x = affine(inputs, self.intermediate_kernel, self.intermediate_bias)  # [B, T, I]
+        # in one piece of two dimensions, as TensorFlow then adds the bias and takes the GELU within the product
+        return by_rows(self.feed_forward, inputs, int(self.output_kernel.shape[1]))
+
+    def feed_forward(self, rows):
+        """[R, D] -> [R, D]."""
+        x = affine(rows, self.intermediate_kernel, self.intermediate_bias)  # [R, I]
         # an engine that does not fuse would round to half precision after each step of a GELU
         x = kops.cast(get_activation(self.activation)(at_least_float32(x)), x.dtype)
         return affine(x, self.output_kernel, self.output_bias)

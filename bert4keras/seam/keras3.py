@@ -38,13 +38,16 @@ def gelu(x, approximate):
 
     By the error function, or (approximate=True) by the tanh formula of the paper.
     """
-    if _ON_TENSORFLOW:  # its own is by erfc: twice as slow, and tf2onnx does not know it
+    if _ON_TENSORFLOW and not approximate:  # its own is by erfc: twice as slow, and tf2onnx does not know it
         return operations.gelu(x, approximate)
     return kops.gelu(x, approximate=approximate)  # on PyTorch one kernel, in a quarter of the time
 
 
 def affine(rows, kernel, bias):
     """rows @ kernel + bias: [R, I], [I, O], [O] -> [R, O]."""
+    if _ON_TENSORFLOW:
+        import tensorflow as tf  # of no other sum does it know that it is a bias
+        return tf.nn.bias_add(kops.matmul(rows, kernel), kops.convert_to_tensor(bias))
     if ENGINE != 'torch':
         return operations.affine(rows, kernel, bias)
     import torch
