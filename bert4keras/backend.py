@@ -19,9 +19,9 @@ from bert4keras.which_keras import ENGINES, is_installed
 __all__ = ['CallableLoss', 'EARLY_IDS_DTYPE', 'ENGINES', 'IDS_DTYPE', 'IS_KERAS_3', 'MODEL_SUFFIX', 'add_loss',
            'affine', 'after', 'check_export', 'compiled', 'compute_dtype', 'custom_object', 'default_dtype', 'dense',
            'describe', 'dtype_name', 'dtype_policy', 'export', 'fold', 'full_precision_dtype', 'fused_attention',
-           'gather', 'gelu', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit', 'is_installed', 'keras',
-           'kops', 'layer_norm', 'recomputed', 'register', 'register_mask_operations', 'set_gelu', 'set_values',
-           'untouched_zeros', 'variable_dtype', 'with_loss',
+           'gather', 'gelu', 'gelu_rounds_once', 'get_gelu', 'get_values', 'group', 'in_batch', 'is_asked_by_fit',
+           'is_installed', 'keras', 'kops', 'layer_norm', 'recomputed', 'register', 'register_mask_operations',
+           'set_gelu', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss',
            # of releases up to 0.11
            'K', 'batch_gather', 'gelu_erf', 'gelu_tanh', 'get_all_attributes', 'is_tf_keras',
            'multilabel_categorical_crossentropy', 'piecewise_linear', 'root_mean_square', 'search_layer',
@@ -48,7 +48,8 @@ _seam = keras3 if IS_KERAS_3 else keras2
 if not IS_KERAS_3 and keras.__name__ != 'keras' and tf.__version__.startswith('1.13.'):
     # of any other loss it divides by the sum of the rows' weights, not by their number; its base has no public name
     CallableLoss = keras.losses.MeanSquaredError.__base__
-affine, gather, gelu, layer_norm = _seam.affine, _seam.gather, _seam.gelu, _seam.layer_norm
+affine, gather, layer_norm = _seam.affine, _seam.gather, _seam.layer_norm
+gelu, gelu_rounds_once = _seam.gelu, _seam.gelu_rounds_once
 recomputed, describe = _seam.recomputed, _seam.describe
 register_mask_operations = _seam.register_mask_operations
 variable_dtype, untouched_zeros, dtype_name = _seam.variable_dtype, _seam.untouched_zeros, _seam.dtype_name

@@ -551,16 +551,18 @@ class BertFeedForward(BertLayer):
         self.output_kernel, self.output_bias = self.add_affine('output', self.intermediate_size, size)
         super(BertFeedForward, self).build(input_shape)
 
-    def call(self, inputs):
-        # in one piece of two dimensions, as TensorFlow then adds the bias and takes the GELU within the product
-        return by_rows(self.feed_forward, inputs, int(self.output_kernel.shape[1]))
+    def call(self, inputs, training=None):
+        def feed_forward(rows):  # of two dimensions, or TensorFlow would not take the GELU within the product
+            x = affine(rows, self.intermediate_kernel, self.intermediate_bias)  # [R, I]
+            return affine(self.activate(x, training), self.output_kernel, self.output_bias)
+        return by_rows(feed_forward, inputs, int(self.output_kernel.shape[1]))
 
-    def feed_forward(self, rows):
-        """[R, D] -> [R, D]."""
-        x = affine(rows, self.intermediate_kernel, self.intermediate_bias)  # [R, I]
-        # an engine that does not fuse would round to half precision after each step of a GELU
-        x = kops.cast(get_activation(self.activation)(at_least_float32(x)), x.dtype)
-        return affine(x, self.output_kernel, self.output_bias)
+    def activate(self, x, training):
+        """The activation, computed in float32 or wider: [R, I] -> [R, I] of the same dtype."""
+        activation = get_activation(self.activation)
+        if self.activation in ('gelu_erf', 'gelu_tanh') and backend.gelu_rounds_once(x, training):
+            return activation(x)
+        return kops.cast(activation(at_least_float32(x)), x.dtype)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -7,17 +7,26 @@ import threading
 import numpy as np
 
 from bert4keras.seam.exports import engines_for
-from bert4keras.seam.operations import affine, gelu, keras, kops, layer_norm, tf
+from bert4keras.seam.operations import gelu, keras, kops, layer_norm, tf
 
 __all__ = ['add_loss', 'affine', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
-           'fused_attention', 'gather', 'gelu', 'get_values', 'in_batch', 'is_asked_by_fit', 'layer_norm', 'policy',
-           'recomputed', 'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
+           'fused_attention', 'gather', 'gelu', 'gelu_rounds_once', 'get_values', 'in_batch', 'is_asked_by_fit',
+           'layer_norm', 'policy', 'recomputed', 'register_mask_operations', 'set_values', 'untouched_zeros',
+           'variable_dtype', 'with_loss']
 
 untouched_zeros = 'zeros'  # in a graph of TensorFlow 1 arrays would be constants
 
 
 def gather(table, ids):
     return kops.take(table, ids, axis=0)
+
+
+def gelu_rounds_once(x, training):
+    return False
+
+
+def affine(rows, kernel, bias):
+    return tf.nn.bias_add(tf.matmul(rows, kernel), bias)
 
 
 def policy():

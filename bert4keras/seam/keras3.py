@@ -12,7 +12,7 @@ from bert4keras.seam.exports import check_export, export
 from bert4keras.seam.operations import ENGINE, keras, kops
 
 __all__ = ['add_loss', 'affine', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
-           'fused_attention', 'gather', 'gelu', 'get_values', 'in_batch', 'is_asked_by_fit', 'layer_norm', 'policy',
+           'fused_attention', 'gather', 'gelu', 'gelu_rounds_once', 'get_values', 'in_batch', 'is_asked_by_fit', 'layer_norm', 'policy',
            'recomputed', 'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
 
 _ON_TENSORFLOW = ENGINE == 'tensorflow'
@@ -41,6 +41,13 @@ def gelu(x, approximate):
     if _ON_TENSORFLOW and not approximate:  # its own is by erfc: twice as slow, and tf2onnx does not know it
         return operations.gelu(x, approximate)
     return kops.gelu(x, approximate=approximate)  # on PyTorch one kernel, in a quarter of the time
+
+
+def gelu_rounds_once(x, training):
+    """Whether `gelu` of `x`, if in half precision, is rounded to it at its end only, not after each of its steps."""
+    if _ON_TENSORFLOW:  # a forward pass of a graph takes it within the product before, in float32
+        return training is False and dtype_name(x) == 'bfloat16'
+    return ENGINE == 'torch'
 
 
 def affine(rows, kernel, bias):
