@@ -510,9 +510,10 @@ class BertSelfAttention(BertLayer):
     def attention_probabilities(self, query, key, mask, *more):
         """The softmax of the scores over the visible keys: -> [B, N, F, T]."""
         scores = self.scores(query, key, *more)
-        # finite, so that a row of padding gives numbers; its exponential is 0 beside any real score
-        scores = kops.where(kops.expand_dims(mask, 1), scores, LOWEST)
-        return softmax(scores)
+        # Finite, so that a row of padding gives numbers; any real score is lost in the sum, whose exponential is 0.
+        # Added, as TensorFlow then does it within the product.
+        hidden = (1.0 - kops.cast(kops.expand_dims(mask, 1), scores.dtype)) * LOWEST
+        return softmax(scores + hidden)
 
     def compute_output_shape(self, input_shape):
         x, mask = tuple(input_shape[0]), tuple(input_shape[1])
