@@ -12,8 +12,9 @@ from bert4keras.seam.exports import check_export, export
 from bert4keras.seam.operations import ENGINE, keras, kops
 
 __all__ = ['add_loss', 'affine', 'check_export', 'compiled', 'dense', 'describe', 'dtype_name', 'export', 'fold',
-           'fused_attention', 'gather', 'gelu', 'gelu_rounds_once', 'get_values', 'in_batch', 'is_asked_by_fit', 'layer_norm', 'policy',
-           'recomputed', 'register_mask_operations', 'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
+           'fused_attention', 'gather', 'gelu', 'gelu_rounds_once', 'get_values', 'in_batch',
+           'is_asked_by_fit', 'layer_norm', 'policy', 'recomputed', 'register_mask_operations',
+           'set_values', 'untouched_zeros', 'variable_dtype', 'with_loss']
 
 _ON_TENSORFLOW = ENGINE == 'tensorflow'
 
