@@ -53,11 +53,14 @@ class CrossEncoder(object):
         self.labels = list(self.model.get_layer('Classifier').labels)
         self.activation = says.activation or (sigmoid if count == 1 else lambda logits: logits)
         self.max_length = length_limit(says, self)
+        from bert4keras.backend import compiled
+        self._forward = compiled(self.model)
 
     def logits(self, pairs, batch_size=32, max_length=None, progress=None):
         """The logits of pairs of texts, float32 [N, L]; see `predict`."""
         return compute_texts(self.model, self.tokenizer, _checked(pairs), len(self.labels), batch_size,
-                             max_length or self.max_length, progress, lambda logits, lengths: logits)
+                             max_length or self.max_length, progress, lambda logits, lengths: logits,
+                             forward=self._forward)
 
     def predict(self, pairs, batch_size=32, max_length=None, progress=None):
         """Scores pairs of texts; those of similar length are computed together.

@@ -21,8 +21,9 @@ from bert4keras.release.families import family_of
 
 __all__ = ['POLICIES', 'Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model']
 
-# what products may be computed in, and the policies of Keras for that
-POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16', 'float16': 'mixed_float16'}
+# What products may be computed in, and the policies of Keras for that. The weights of products are bfloat16 then, too,
+# as each batch would round them again; those of embeddings and norms are float32 in all of them.
+POLICIES = {'float32': 'float32', 'bfloat16': 'bfloat16', 'float16': 'mixed_float16'}
 logger = logging.getLogger(__name__)
 
 
@@ -116,6 +117,8 @@ class Embedder(object):
         self.max_length = length_limit(says, self) if says.says else None
         self.positions = positions_of(_layers_of(self.model))
         self.tokens = 0
+        from bert4keras.backend import compiled
+        self._forward = compiled(self.model)
 
     def encode(self, texts, prompt_name=None, prompt=None, dimensions=None, normalized=False, batch_size=32,
                max_length=None, progress=None, on_cut=None):
@@ -141,7 +144,7 @@ class Embedder(object):
         max_length = self.max_length if max_length is None else max_length
         prompt = self.find_prompt(prompt_name, prompt)
         vectors = _pooled(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
-                          self.skipped(prompt, max_length), self._count, on_cut)
+                          self.skipped(prompt, max_length), self._count, on_cut, self._forward)
         for step in self.steps(normalized, dimensions):
             vectors = vectors[:, :step] if isinstance(step, int) else step(vectors)
         return np.ascontiguousarray(vectors)
@@ -251,7 +254,7 @@ def length_limit(says, encoder):
 
 
 def _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress, prompt='', skipped=0,
-            count=lambda lengths: None, on_cut=None):
+            count=lambda lengths: None, on_cut=None, forward=None):
     """The pooled vectors of texts with a prompt, float32 [N, D * poolings]; see `embed` and `pool`."""
     def finish(hidden, lengths):
         count(lengths)
@@ -262,11 +265,11 @@ def _pooled(model, tokenizer, texts, poolings, batch_size, max_length, progress,
         raise ValueError('embed needs the last hidden states: build the model without with_pool, with_nsp, with_mlm '
                          'and head')
     return compute_texts(model, tokenizer, texts, len(poolings) * int(model.output_shape[-1]), batch_size, max_length,
-                         progress, finish, prompt, skipped, on_cut)
+                         progress, finish, prompt, skipped, on_cut, forward)
 
 
 def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progress, finish, prompt='', skipped=0,
-                  on_cut=None):
+                  on_cut=None, forward=None):
     """What a model computes of texts, in batches of similar length.
 
     Args:
@@ -277,6 +280,7 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
         tokenizer, batch_size, max_length, progress: see `embed`, also for what is raised.
         prompt, skipped: string to put before each text, of which so many tokens are not pooled.
         on_cut: see `check_rows`.
+        forward: what `backend.compiled(model)` returned, for whoever computes more than once; None for Keras' own.
 
     Returns:
         float32 array [N, width].
@@ -304,7 +308,7 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
     batch_size = min(batch_size, len(rows))
 
     def compute(inputs, lengths):
-        output = np.asarray(model.predict_on_batch(inputs))
+        output = np.asarray((forward or model.predict_on_batch)(inputs))
         return finish(output[:len(lengths)].astype('float32'), lengths)
 
     vectors = compute_by_length(rows, compute, lambda width: batch_size,

@@ -125,7 +125,13 @@ def compiled(model):
 
     What it returns may be arrays of the engine, which stay on its device when they are given to it again.
     """
-    if ENGINE != 'jax':
+    if _ON_TENSORFLOW:
+        import tensorflow as tf
+        # of open shapes from the start: predict_on_batch makes a graph of the first batch's, then another one
+        specs = [tf.TensorSpec(one.shape, one.dtype) for one in model.inputs]
+        run = tf.function(lambda *inputs: model(list(inputs), training=False), specs, autograph=False)
+        return lambda inputs: run(*[tf.convert_to_tensor(x, spec.dtype) for x, spec in zip(inputs, specs)])
+    if ENGINE != 'jax' or keras.distribution.distribution():
         return model.predict_on_batch
     import jax
     variables = list(model.variables)
