@@ -109,7 +109,7 @@ def dtype_policy(policy):
     """A context in which models are built and compiled by a dtype policy; the one before is in force again afterwards.
 
     Args:
-        policy: 'float32', 'mixed_bfloat16' or 'mixed_float16'; None for the one that is in force.
+        policy: the name of one of Keras', such as 'mixed_bfloat16' or 'bfloat16'; None for the one that is in force.
 
     Raises:
         ValueError: this Keras has no policies.

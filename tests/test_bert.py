@@ -529,3 +529,16 @@ def test_paths_may_be_objects(release, tmp_path):
     bert.save_release(tmp_path / 'release', vocab_path=type(tmp_path)(directory) / 'vocab.txt')
     assert build_bert_model(tmp_path / 'release', tmp_path / 'a.ckpt').output_shape == (None, None, 32)
     assert find_release(tmp_path / 'release' / 'bert_model.ckpt').vocab_path == str(tmp_path / 'release' / 'vocab.txt')
+
+
+def test_what_is_compiled_computes_with_the_weights_of_now(release):
+    """`backend.compiled` gives what predict_on_batch does, of batches of any shape, before and after training."""
+    model = build_bert_model(release[0])
+    run = backend.compiled(model)
+    for factor in (1.0, 0.5):
+        model.set_weights([factor * weight for weight in model.get_weights()])
+        for shape in ((2, 5), (3, 9)):
+            ids = [np.ones(shape, 'int32'), np.zeros(shape, 'int64')]
+            expected = model.predict_on_batch(ids)
+            np.testing.assert_allclose(np.asarray(run(ids)), expected, atol=ROUNDING)
+    assert np.abs(expected).max() > 0.1

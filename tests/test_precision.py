@@ -9,7 +9,9 @@ margin; a state's size is of order 1, and a rounding to bfloat16 is up to 4e-3 o
 from __future__ import absolute_import, division, print_function
 
 import contextlib
+import math
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -198,6 +200,40 @@ def test_scores_that_float16_cannot_hold_before_they_are_scaled():
         model = keras.models.Model(inputs, layers.BertSelfAttention(1)(inputs))
     model.set_weights([np.eye(64), np.zeros(64)] * 4)
     np.testing.assert_array_equal(np.asarray(model.predict([states, mask]), 'float32'), states)
+
+
+@contextlib.contextmanager
+def in_graphs():
+    """A context in which TensorFlow makes graphs, as it does for users."""
+    config = getattr(sys.modules.get('tensorflow'), 'config', None)
+    is_eager = bool(config) and config.functions_run_eagerly()
+    if is_eager:
+        config.run_functions_eagerly(False)
+    yield
+    if is_eager:
+        config.run_functions_eagerly(True)
+
+
+@pytest.mark.parametrize('name', ['gelu_erf', 'gelu_tanh'])
+def test_a_gelu_is_rounded_once(name):
+    """It is that of float32, rounded to bfloat16 at its end, not after each step: in training and in predict."""
+    x = np.arange(-96, 160) / 32.0  # no more digits than bfloat16 has
+    inner = [math.sqrt(2 / math.pi) * (one + 0.044715 * one ** 3) for one in x]
+    expected = 0.5 * x * (1 + (np.tanh(inner) if name == 'gelu_tanh' else
+                               np.array([math.erf(one * math.sqrt(0.5)) for one in x])))
+    inputs = keras.layers.Input(shape=(1, 256))
+    with policy('mixed_bfloat16'):
+        model = keras.models.Model(inputs, layers.BertFeedForward(256, name)(inputs))
+    model.set_weights([np.eye(256), np.zeros(256)] * 2)
+    half = backend.kops.cast(backend.kops.reshape(x.astype('float32'), (1, 256)), 'bfloat16')
+    to_numpy = getattr(backend.kops, 'convert_to_numpy', np.asarray)
+    trained = to_numpy(backend.kops.cast(model.layers[-1].activate(half, training=True), 'float32'))[0]
+    rows = x[None, None].astype('float32')
+    called = to_numpy(backend.kops.cast(model(rows, training=False), 'float32'))[0, 0]
+    with in_graphs():
+        predicted = np.asarray(model.predict(rows), 'float32')[0, 0]
+    for found in (trained, called, predicted):
+        np.testing.assert_allclose(found, expected, rtol=2.0 ** -7)
 
 
 @pytest.mark.parametrize('precision', ['bfloat16', pytest.param('float16', marks=pytest.mark.slow)])

@@ -46,8 +46,9 @@ def gelu(x, approximate):
 
 def gelu_rounds_once(x, training):
     """Whether `gelu` of `x`, if in half precision, is rounded to it at its end only, not after each of its steps."""
-    if _ON_TENSORFLOW:  # a forward pass of a graph takes it within the product before, in float32
-        return training is False and dtype_name(x) == 'bfloat16'
+    if _ON_TENSORFLOW and training is False and dtype_name(x) == 'bfloat16':
+        import tensorflow as tf
+        return not tf.executing_eagerly()  # a graph takes it within the product before, in float32
     return ENGINE == 'torch'
 
 

@@ -18,7 +18,7 @@ MUTATIONS = [
     ("LayerNorm's mean not taken off", 'operations.py',
      'return centered * kops.rsqrt(variance', 'return x * kops.rsqrt(variance'),
     ("LayerNorm's beta dropped", 'operations.py', '* gamma + beta', '* gamma'),
-    ('mask off', 'layers.py', 'scores = kops.where(kops.expand_dims(mask, 1), scores, LOWEST)', 'pass'),
+    ('mask off', 'layers.py', 'softmax(scores + hidden)', 'softmax(scores)'),
     ('mask inverted', 'layers.py', 'kops.not_equal(inputs, self.pad_token_id), backend',
      'kops.equal(inputs, self.pad_token_id), backend'),
     ('mask of -10 for the lowest number', 'layers.py', "LOWEST = float(np.finfo('float32').min)", 'LOWEST = -10.0'),

@@ -16,4 +16,6 @@ MUTATIONS = [
      '        return at_least_float32(scores * (float(int(query.shape[-1])) ** -0.5))'),
     ('softmax in half precision', 'layers.py', 'kops.softmax(at_least_float32(scores), axis=-1)',
      'kops.softmax(scores, axis=-1)', 'tests/test_precision.py -k finite_with_every_head'),
+    ('a GELU in half precision', 'layers.py', ' and backend.gelu_rounds_once(x, training):', ':',
+     'tests/test_precision.py -k rounded_once'),
 ]
