@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 import contextlib
 import copy
+import gc
 import logging
 import multiprocessing
 import random
@@ -159,7 +160,8 @@ class _Process(object):
         self.connection, theirs = multiprocessing.Pipe()
         self.process = multiprocessing.Process(target=_work, args=(func, theirs, seed, others + [self.connection]))
         self.process.daemon = True
-        self.process.start()
+        with _no_collection():
+            self.process.start()
         theirs.close()
 
     def __call__(self, item):
@@ -187,8 +189,27 @@ class _Process(object):
         self.process.join(5)
 
 
+@contextlib.contextmanager
+def _no_collection():
+    """A context without garbage collection.
+
+    A forked process inherits what nobody needs any more. To collect a session of TensorFlow there would be to wait for
+    its threads, which a fork leaves behind: for ever.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _work(func, connection, seed, others):
     """What a process does, until the other end of its connection is closed."""
+    if hasattr(gc, 'freeze'):  # without it, before Python 3.7, nothing is collected here, see `_no_collection`
+        gc.freeze()
+        gc.enable()
     for other in others:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one

@@ -2,6 +2,7 @@
 """parallel_apply: every result, in order if asked; and whatever happens to a worker is an error here, never a hang."""
 from __future__ import absolute_import, division, print_function
 
+import gc
 import logging
 import os
 import random
@@ -137,6 +138,36 @@ def test_a_killed_worker_whose_own_child_lives_is_an_error():
 
     with pytest.raises(WorkerError):
         parallel_apply(dies, range(5), 1, 4)
+
+
+class Left(object):
+    """Garbage, of a cycle, that only the process that made it may collect: as a session of TensorFlow, see _work."""
+
+    def __init__(self):
+        self.itself, self.maker = self, os.getpid()
+
+    def __del__(self):
+        if os.getpid() != self.maker:
+            os._exit(9)
+
+
+def litter(number):
+    """Makes so many lists that the garbage is collected, were it not for what parallel.py does."""
+    return len([[index] for index in range(number)])
+
+
+def test_a_worker_collects_no_garbage_of_others():
+    """It could hang: a session of TensorFlow 1 waits for threads that a fork leaves behind."""
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        Left()
+        assert parallel_apply(litter, [10 ** 5] * 3, 2, 2) == [10 ** 5] * 3
+    finally:
+        gc.collect()
+        if was_enabled:
+            gc.enable()
 
 
 @KINDS

@@ -31,6 +31,7 @@ MUTATIONS = [
      PARALLEL),
     ("NumPy's random numbers are the same in all", 'parallel.py', '        np.random.seed(seed)', '        pass',
      PARALLEL),
+    ("a worker collects its parent's garbage", 'parallel.py', '        gc.freeze()', '        pass', PARALLEL),
     ('one item too many is taken', 'parallel.py', 'waiting >= workers + max_queue_size',
      'waiting > workers + max_queue_size', PARALLEL),
     ('a callback, and an empty list', 'parallel.py', 'return results if callback is None else None',
