@@ -70,6 +70,8 @@ def parse(words):
     parser.add_argument('--megabytes', type=int, default=20, help='of text, for corpus; 20')
     parser.add_argument('--together', action='store_true', help='start them at the same time, which is over sooner; '
                         'what is said of the first step is then of little meaning')
+    parser.add_argument('--keep-memory', action='store_true', help='let processes keep what is freed in them, by '
+                        'settings of glibc (see the README), in results of their own')
     parser.add_argument('--output', default=RESULTS, metavar='DIRECTORY', help='of the results; benchmarks/results')
     parser.add_argument('--quick', action='store_true', help='the smallest of everything, to see whether it runs')
     args = parser.parse_args(words)

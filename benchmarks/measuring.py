@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.contenders import CONTENDERS, EARLY, missing
 from benchmarks.process import Failed, Process
 from benchmarks.texts import SAFE, WORST, make_data
-from benchmarks.work import DOES, FRESH, WITH_TEXTS, batch, config_of, operations, peak_of, weight_bytes
+from benchmarks.work import DOES, FRESH, KEPT, WITH_TEXTS, batch, config_of, operations, peak_of, weight_bytes
 
 __all__ = ['add_same', 'available_memory', 'check_memory', 'chosen', 'compare', 'make_releases', 'measure', 'measured',
            'result_of']
@@ -82,7 +82,8 @@ def one_by_one(args):
 def job_of(args, directory, config, shape):
     """What the processes of a shape are told; the texts are written."""
     job = {'name': args.task, 'task': DOES.get(args.task, args.task), 'config': config, 'directory': directory,
-           'shape': shape, 'padded': args.padded, 'dtype': args.dtype, 'device': args.device}
+           'shape': shape, 'padded': args.padded, 'dtype': args.dtype, 'device': args.device,
+           'keep_memory': args.keep_memory}
     if args.task in WITH_TEXTS:
         job['data'] = os.path.join(directory, 'texts.json')
         make_data(args, shape, job['data'])
@@ -235,7 +236,7 @@ def result_of(args, process, config, shape):
                  amount=float(np.mean(amounts)) if amounts else None,
                  gflops=count / median / 1e9 if count else None,
                  mfu=count / median / peak if count and peak else None,
-                 hardware=machine, date=time.strftime('%Y-%m-%d'))
+                 hardware=machine + KEPT * args.keep_memory, date=time.strftime('%Y-%m-%d'))
     if args.task in FRESH:  # all of them are first times
         for name in ('imported_cpu_seconds', 'made_cpu_seconds', 'cpu_seconds', 'later_seconds', 'later_cpu_seconds'):
             if name in found:

@@ -24,6 +24,10 @@ __all__ = ['Failed', 'Process', 'memory']
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'RAYON_NUM_THREADS')
+# With these glibc keeps what is freed, in one arena, for what comes next. Otherwise large arrays, and those of threads
+# above all, go back to the system, which clears each page when it gives it out again.
+KEEP_MEMORY = {'MALLOC_ARENA_MAX': '1', 'MALLOC_MMAP_THRESHOLD_': '100000000000',
+               'MALLOC_TRIM_THRESHOLD_': '100000000000'}
 # of the path, first the folders of a peer, as 0.11.5 has this project's name
 START = 'import sys; sys.path[:1] = sys.argv[4:]; from benchmarks.process import main; main(*sys.argv[1:4])'
 
@@ -97,6 +101,7 @@ class Process(object):
             environment.update(CUDA_VISIBLE_DEVICES='', JAX_PLATFORMS='cpu')
         else:  # JAX would take three quarters of the memory, and round float32 to TF32, which PyTorch does not
             environment.update(XLA_PYTHON_CLIENT_PREALLOCATE='false', JAX_DEFAULT_MATMUL_PRECISION='highest')
+        environment.update(KEEP_MEMORY if job.get('keep_memory') else {})
         if cores is not None:
             environment.update((name, str(len(cores))) for name in THREADS)
         reading, writing = os.pipe()

@@ -10,6 +10,8 @@ import math
 import os
 import re
 
+from benchmarks.work import KEPT
+
 __all__ = ['exponents', 'in_readme', 'markdown', 'newest', 'read', 'summary', 'write']
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -305,5 +307,6 @@ def write(directory):
         device = run['device'] if run['device'] != 'cpu' else 'cpu%s' % run['cores']
         task = 'worst' if 'characters' in run['unit'] else run['task']
         name = '-'.join(part for part in (task, run['size'], run['dtype'], device) if part)
-        draw(run, found, os.path.join(directory, name + '-padded' * run['padded'] + '.png'))
+        name += '-padded' * run['padded'] + '-kept' * run['hardware'].endswith(KEPT)
+        draw(run, found, os.path.join(directory, name + '.png'))
     return 0

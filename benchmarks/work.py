@@ -9,8 +9,8 @@ import collections
 
 import numpy as np
 
-__all__ = ['DOES', 'FRESH', 'SHAPES', 'SIZES', 'TASKS', 'WITH_TEXTS', 'batch', 'config_of', 'forward_operations',
-           'operations', 'parse_shape', 'peak_of', 'products', 'weight_bytes']
+__all__ = ['DOES', 'FRESH', 'KEPT', 'SHAPES', 'SIZES', 'TASKS', 'WITH_TEXTS', 'batch', 'config_of',
+           'forward_operations', 'operations', 'parse_shape', 'peak_of', 'products', 'weight_bytes']
 
 TASKS = collections.OrderedDict([
     ('forward', 'the hidden states of a batch'),
@@ -25,6 +25,7 @@ TASKS = collections.OrderedDict([
 ])
 # what the function of a contender does; those with texts, and those of which each time wants a new process
 DOES = {'memory': 'forward', 'first-step': 'train'}
+KEPT = ', memory kept'  # what results of --keep-memory add to the name of the machine
 WITH_TEXTS, FRESH = ('embed', 'tokenize', 'corpus'), ('embed', 'first-step')
 # blocks and hidden units of google-research/bert's releases
 SIZES = collections.OrderedDict([('tiny', (2, 128)), ('mini', (4, 256)), ('base', (12, 768)), ('large', (24, 1024))])

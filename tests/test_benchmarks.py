@@ -139,7 +139,7 @@ if sys.version_info >= (3, 9):
     from benchmarks import __main__ as command
     from benchmarks import measuring
     from benchmarks.contenders import CONTENDERS, missing
-    from benchmarks.process import Failed
+    from benchmarks.process import Failed, Process
 
     @pytest.mark.parametrize('words', ['forward --shapes 8', 'forward --cores 0', 'train --rounds 0',
                                        'forward --peers x', 'tokenize --shapes klingon', 'embed --texts 2201',
@@ -250,6 +250,16 @@ if sys.version_info >= (3, 9):
         assert [one['seconds'] for one in found.rounds] == [3.0, 5.0, 6.0]
         assert {one['later_seconds'] for one in found.rounds} == {0.5}
 
+    def test_memory_is_kept_where_that_is_asked_for(monkeypatch, tmp_path):
+        """By settings in the environment of the contender's process, not of this one."""
+        environments = []
+        monkeypatch.delenv('MALLOC_ARENA_MAX', raising=False)
+        monkeypatch.setattr('benchmarks.process.subprocess.Popen', lambda *_, **given: environments.append(given['env']))
+        for keep in (False, True):
+            Process(CONTENDERS['ours-jax'], {'directory': str(tmp_path), 'device': 'cpu', 'keep_memory': keep})
+        assert [environment.get('MALLOC_ARENA_MAX') for environment in environments] == [None, '1']
+        assert 'MALLOC_ARENA_MAX' not in os.environ
+
     def test_parts_of_different_length():
         """The rate of `tokenize` is the median of each part's; ids are compared with the first contender's."""
         processes = [Ending('ours', 0), Ending('rust', 0)]
@@ -274,7 +284,7 @@ if sys.version_info >= (3, 9):
         if missing(CONTENDERS[name]):
             pytest.skip('%s is not in this row' % missing(CONTENDERS[name]))
         environment = {key: value for key, value in os.environ.items() if not key.startswith('TF_')}
-        words = [task, '--quick', '--peers', name, '--output', str(tmp_path)]
+        words = [task, '--quick', '--peers', name, '--output', str(tmp_path)] + ['--keep-memory'] * (task == 'forward')
         output = subprocess.check_output([sys.executable, '-m', 'benchmarks'] + words, cwd=ROOT, env=environment)
         assert b'| bert4keras' in output
         with io.open(str(tmp_path / (task + '.jsonl')), encoding='utf-8') as stream:
@@ -283,6 +293,7 @@ if sys.version_info >= (3, 9):
         assert (found['gflops'] is not None) == (task in ('forward', 'memory')) and found['peak'] >= found['memory']
         if task == 'forward':
             assert found['difference'] == 0.0 and found['size'] == 'tiny'
+        assert found['hardware'].endswith(', memory kept') == (task == 'forward')
         if task == 'tokenize':  # 20 paragraphs of prose; the padding of a batch is no token
             assert found['same'] == 1.0 and 20 * 8 < found['amount'] < 20 * 200
         if task == 'first-step':
