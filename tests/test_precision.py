@@ -209,9 +209,11 @@ def in_graphs():
     is_eager = bool(config) and config.functions_run_eagerly()
     if is_eager:
         config.run_functions_eagerly(False)
-    yield
-    if is_eager:
-        config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        if is_eager:
+            config.run_functions_eagerly(True)
 
 
 @pytest.mark.parametrize('name', ['gelu_erf', 'gelu_tanh'])

@@ -119,6 +119,21 @@ def test_dimensions_alone_give_length_1_again(recorded, directories):
     assert np.abs(cut - recorded['max/vectors/0'][:, :3]).max() < TOLERANCE
 
 
+def test_another_model_in_an_embedder(recorded, directories):
+    """What is computed is by the model that it has then, as that model gives it by itself; it is compiled once."""
+    embedder, texts = Embedder(os.path.join(directories, 'cls')), list(recorded['texts'])
+    before = embedder.encode(texts, max_length=9)
+    forward = embedder._forward.of(embedder.model)
+    assert embedder.encode(texts, max_length=9).tolist() == before.tolist()
+    assert embedder._forward.of(embedder.model) is forward
+    other = embedder.model.__class__.from_config(embedder.model.get_config())
+    other.set_weights([0.5 * weight for weight in embedder.model.get_weights()])
+    embedder.model = other
+    after = embedder.encode(texts, max_length=9)
+    expected = embedding.embed(embedder.model, embedder.tokenizer, texts, pooling='cls', max_length=9)
+    assert np.abs(after - expected).max() < TOLERANCE and np.abs(after - before).max() > 0.01
+
+
 def test_embed_takes_a_directory(recorded, directories):
     """By its path or as an Embedder; not beside what it brings itself."""
     path, texts = os.path.join(directories, 'cls'), list(recorded['texts'])

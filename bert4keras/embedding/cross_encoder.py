@@ -10,7 +10,7 @@ import numpy as np
 
 from bert4keras.embedding.dense import sigmoid
 from bert4keras.embedding.directory import read_pair_model
-from bert4keras.embedding.encoder import compute_texts, length_limit, load_model
+from bert4keras.embedding.encoder import Forward, compute_texts, length_limit, load_model
 from bert4keras.errors import CheckpointError, TextError
 from bert4keras.release.config import read_config
 from bert4keras.release.heads import describe_head, head_among
@@ -53,14 +53,13 @@ class CrossEncoder(object):
         self.labels = list(self.model.get_layer('Classifier').labels)
         self.activation = says.activation or (sigmoid if count == 1 else lambda logits: logits)
         self.max_length = length_limit(says, self)
-        from bert4keras.backend import compiled
-        self._forward = compiled(self.model)
+        self._forward = Forward()
 
     def logits(self, pairs, batch_size=32, max_length=None, progress=None):
         """The logits of pairs of texts, float32 [N, L]; see `predict`."""
         return compute_texts(self.model, self.tokenizer, _checked(pairs), len(self.labels), batch_size,
                              max_length or self.max_length, progress, lambda logits, lengths: logits,
-                             forward=self._forward)
+                             forward=self._forward.of(self.model))
 
     def predict(self, pairs, batch_size=32, max_length=None, progress=None):
         """Scores pairs of texts; those of similar length are computed together.

@@ -19,7 +19,7 @@ from bert4keras.errors import ConfigError, TextError
 from bert4keras.release.config import read_config
 from bert4keras.release.families import family_of
 
-__all__ = ['POLICIES', 'Embedder', 'compute_texts', 'embed', 'length_limit', 'load_model']
+__all__ = ['POLICIES', 'Embedder', 'Forward', 'compute_texts', 'embed', 'length_limit', 'load_model']
 
 # What products may be computed in, and the policies of Keras for that. The weights of products are bfloat16 then, too,
 # as each batch would round them again; those of embeddings and norms are float32 in all of them.
@@ -79,7 +79,8 @@ class Embedder(object):
         path: of the directory; or a release, see `release.directory.find_release`.
         pooling: None for what the directory says, else see `parse_pooling`; another one than its own is logged.
         precision: 'float32'; or 'bfloat16' or 'float16', in which the large products are computed then, where this
-            Keras can: cosines change by less than 0.005. None for what the policy of the process says.
+            Keras can: cosines change by less than 0.005. In bfloat16 the weights of these products are kept rounded to
+            it, too. None for what the policy of the process says.
 
     Attributes:
         model, tokenizer: the encoder, a Keras model, and its tokenizer.
@@ -117,8 +118,7 @@ class Embedder(object):
         self.max_length = length_limit(says, self) if says.says else None
         self.positions = positions_of(_layers_of(self.model))
         self.tokens = 0
-        from bert4keras.backend import compiled
-        self._forward = compiled(self.model)
+        self._forward = Forward()
 
     def encode(self, texts, prompt_name=None, prompt=None, dimensions=None, normalized=False, batch_size=32,
                max_length=None, progress=None, on_cut=None):
@@ -144,7 +144,7 @@ class Embedder(object):
         max_length = self.max_length if max_length is None else max_length
         prompt = self.find_prompt(prompt_name, prompt)
         vectors = _pooled(self.model, self.tokenizer, texts, self.poolings, batch_size, max_length, progress, prompt,
-                          self.skipped(prompt, max_length), self._count, on_cut, self._forward)
+                          self.skipped(prompt, max_length), self._count, on_cut, self._forward.of(self.model))
         for step in self.steps(normalized, dimensions):
             vectors = vectors[:, :step] if isinstance(step, int) else step(vectors)
         return np.ascontiguousarray(vectors)
@@ -198,6 +198,20 @@ class Embedder(object):
             float array [N, M]: cosines; or dot products; or Euclidean or Manhattan distances, negative.
         """
         return SIMILARITIES[self.similarity_name](np.asarray(first), np.asarray(second))
+
+
+class Forward(object):
+    """The forward pass of a model, compiled once for all that is computed by it."""
+
+    def __init__(self):
+        self.model = self.run = None
+
+    def of(self, model):
+        """What `backend.compiled` makes of a model; of the one of the call before it is there already."""
+        if model is not self.model:
+            from bert4keras.backend import compiled
+            self.model, self.run = model, compiled(model)
+        return self.run
 
 
 def load_model(release, lowercase=False, precision=None, **options):
@@ -280,7 +294,7 @@ def compute_texts(model, tokenizer, texts, width, batch_size, max_length, progre
         tokenizer, batch_size, max_length, progress: see `embed`, also for what is raised.
         prompt, skipped: string to put before each text, of which so many tokens are not pooled.
         on_cut: see `check_rows`.
-        forward: what `backend.compiled(model)` returned, for whoever computes more than once; None for Keras' own.
+        forward: what `backend.compiled` made of the model, see `Forward`; None for Keras' own.
 
     Returns:
         float32 array [N, width].
